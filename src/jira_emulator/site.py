@@ -20,6 +20,7 @@ from jira_emulator.model import (
     User,
     Version,
 )
+from jira_emulator.wire import read_id
 
 
 @dataclass(slots=True)
@@ -62,6 +63,11 @@ class Site:
     _ids: dict[str, list[int]] = field(default_factory=dict)
     _next_id: int = 10_000
 
+    def clear(self) -> None:
+        """Empty the site in place; zone, title and account stay."""
+        fresh = Site(self.zone, self.title, self.account_id)
+        self.__dict__.update(fresh.__dict__)
+
     def now(self) -> int:
         """The site's time in epoch milliseconds."""
         return time.time_ns() // 1_000_000 + self.clock_offset
@@ -99,8 +105,9 @@ class Site:
 
     def find_issue(self, id_or_key: str) -> Issue | None:
         """The issue with this id or (present or past, any case) key."""
-        if id_or_key.isdigit():
-            return self.issues.get(int(id_or_key))
+        number = read_id(id_or_key)
+        if number is not None:
+            return self.issues.get(number)
         found = self.keys.get(id_or_key.upper())
         return None if found is None else self.issues.get(found)
 

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from jira_emulator.model import (
     STATUS_CATEGORIES,
+    Component,
     IssueType,
     Priority,
     Project,
@@ -16,11 +17,15 @@ from jira_emulator.model import (
     Status,
     StatusCategory,
     User,
+    Version,
 )
 
 BASE = "http://emulator.invalid"
 
 Json = dict[str, object]
+
+_ID_DIGITS = 18
+"""Ids fit in 64 bits."""
 
 
 def timestamp(instant: int, zone: ZoneInfo) -> str:
@@ -126,3 +131,36 @@ def project(value: Project) -> Json:
     if value.category is not None:
         shape["projectCategory"] = value.category
     return shape
+
+
+def component(value: Component) -> Json:
+    """A component as embedded in an issue."""
+    shape: Json = {"self": f"{BASE}/rest/api/3/component/{value.id}", "id": value.id, "name": value.name}
+    if value.description:
+        shape["description"] = value.description
+    return shape
+
+
+def version(value: Version) -> Json:
+    """A version as embedded in an issue."""
+    shape: Json = {"self": f"{BASE}/rest/api/3/version/{value.id}", "id": value.id}
+    if value.description:
+        shape["description"] = value.description
+    shape |= {"name": value.name, "archived": value.archived, "released": value.released}
+    if value.release_date is not None:
+        shape["releaseDate"] = value.release_date
+    return shape
+
+
+def parse_timestamp(text: str) -> int | None:
+    """The instant that a timestamp in Jira's form stands for; ``None`` when it has another form."""
+    try:
+        moment = datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%f%z")
+    except ValueError:
+        return None
+    return round(moment.timestamp() * 1000)
+
+
+def read_id(text: str) -> int | None:
+    """The number an id stands for; ``None`` when the text is no id."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _ID_DIGITS else None
