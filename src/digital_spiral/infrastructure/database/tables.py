@@ -391,8 +391,16 @@ sync_runs = sa.Table(
     _time("finished_at", null=True),
     sa.PrimaryKeyConstraint("tenant_id", "id"),
     _owned_by_instance(),
-    # The latest runs of an instance, and the unfinished ones that the sweep looks after.
+    # The latest runs of an instance.
     sa.Index(None, "tenant_id", "instance_id", "created_at"),
+    # At most one unfinished run of an instance; also how the sweep finds those of a tenant.
+    sa.Index(
+        "sync_runs_unfinished_key",
+        "tenant_id",
+        "instance_id",
+        unique=True,
+        postgresql_where=sa.text("state IN ('queued', 'running')"),
+    ),
 )
 audit_log = sa.Table(
     "audit_log",
