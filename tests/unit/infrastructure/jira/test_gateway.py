@@ -1,6 +1,7 @@
 import json
 from collections.abc import Callable
-from datetime import UTC, date, datetime
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Protocol
 
 import httpx2
@@ -118,12 +119,10 @@ async def test_users_come_until_an_empty_page_with_hashed_addresses(gateway: Jir
 
 async def test_components_and_versions_belong_to_their_project(gateway: JiraGateway, script: Scripted) -> None:
     component = {"id": "5", "name": "Engine", "description": "d", "lead": {"accountId": "ada"}}
-    script.answers[f"{PLATFORM}/project/10000/components"] = always([component])
     version = {"id": "6", "name": "1.0", "released": True, "startDate": "2026-01-01", "releaseDate": "2026-02-01"}
-    script.answers[f"{PLATFORM}/project/10000/versions"] = always([version])
-    [one] = await gateway.components(PROJECT)
+    script.answers[f"{PLATFORM}/project/10000"] = always({"components": [component], "versions": [version]})
+    [one], [other] = await gateway.project_parts(PROJECT)
     assert (one.jira_id, one.project_id, one.name, one.lead_id) == (5, 10_000, "Engine", "ada")
-    [other] = await gateway.versions(PROJECT)
     assert (other.project_id, other.released, other.archived) == (10_000, True, False)
     assert (other.start_on, other.release_on) == (date(2026, 1, 1), date(2026, 2, 1))
 
@@ -198,8 +197,21 @@ async def test_boards_without_sprints(gateway: JiraGateway, script: Scripted) ->
 async def test_the_estimated_number_of_issues(gateway: JiraGateway, script: Scripted) -> None:
     path = f"{PLATFORM}/search/approximate-count"
     script.answers[path] = always({"count": 27})
-    assert await gateway.count_issues(PROJECT) == 27
-    assert script.bodies(path) == [{"jql": "project = 10000"}]
+    assert await gateway.count_issues([PROJECT, replace(PROJECT, jira_id=10_001)]) == 27
+    assert script.bodies(path) == [{"jql": "project IN (10000, 10001)"}]
+
+
+async def test_what_changed_is_asked_for_in_terms_that_hold_in_every_time_zone(
+    gateway: JiraGateway, script: Scripted
+) -> None:
+    path = f"{PLATFORM}/search/jql"
+    hits = [{"id": "7", "fields": {"updated": "2026-03-02T10:00:00.000+0100"}}, {"id": "9", "fields": {"updated": "?"}}]
+    script.answers[path] = always({"issues": hits, "isLast": True})
+    changed = await gateway.changed_since(PROJECT, datetime(2026, 3, 3, 1, 30, tzinfo=timezone(timedelta(hours=2))))
+    [body] = script.bodies(path)
+    assert body["jql"] == 'project = 10000 AND id > 0 AND updated >= "2026-03-01 21:30" ORDER BY id ASC'
+    assert changed[7] == datetime(2026, 3, 2, 9, tzinfo=UTC)
+    assert changed[9] < changed[7], "an unreadable instant differs from every stored one"
 
 
 async def test_missing_permissions(gateway: JiraGateway, script: Scripted) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from datetime import datetime
 from typing import TypeVar
 
 from digital_spiral.application.ports import Account, IssuePage
@@ -79,15 +80,17 @@ class JiraGateway:
         texts = await self._lists.pages(f"{PLATFORM}/project/search", _PAGE, query)
         return _rows("a project", texts, parse_site.project)
 
-    async def components(self, project: Project) -> list[Component]:
-        """The project's components."""
-        texts = await self._lists.array(f"{PLATFORM}/project/{project.jira_id}/components")
-        return _rows("a component", texts, lambda text: parse_site.component(text, project.jira_id))
-
-    async def versions(self, project: Project) -> list[Version]:
-        """The project's versions."""
-        texts = await self._lists.array(f"{PLATFORM}/project/{project.jira_id}/versions")
-        return _rows("a version", texts, lambda text: parse_site.version(text, project.jira_id))
+    async def project_parts(self, project: Project) -> tuple[list[Component], list[Version]]:
+        """The project's components and its versions, which the project's own description lists whole."""
+        detail = await self._client.get(
+            f"{PLATFORM}/project/{project.jira_id}",
+            lambda text: convert_text(self._rules.apply(text).text, wire_site.ProjectDetail),
+        )
+        components, versions = ([bytes(text) for text in part] for part in (detail.components, detail.versions))
+        return (
+            _rows("a component", components, lambda text: parse_site.component(text, project.jira_id)),
+            _rows("a version", versions, lambda text: parse_site.version(text, project.jira_id)),
+        )
 
     async def users(self) -> list[User]:
         """Every account of the site, inactive ones included; ``Forbidden`` without "Browse users and groups"."""
@@ -140,15 +143,19 @@ class JiraGateway:
             raise
         return _rows("a sprint", texts, lambda text: parse_site.sprint(text, board.jira_id))
 
-    async def count_issues(self, project: Project) -> int:
-        """Jira's estimate of the number of issues."""
-        question = {"jql": f"project = {project.jira_id}"}
+    async def count_issues(self, projects: Sequence[Project]) -> int:
+        """Jira's estimate of the number of issues in the projects together."""
+        question = {"jql": f"project IN ({', '.join(str(project.jira_id) for project in projects)})"}
         path = f"{PLATFORM}/search/approximate-count"
         return (await self._client.post(path, lambda text: convert_text(text, wire.Count), question)).count
 
     def issue_refs(self, project: Project, *, after: int, with_updated: bool) -> AsyncIterator[list[IssueRef]]:
         """Pages of the project's issues with ids above ``after``, in ascending order of id."""
         return search.issue_refs(self._client, project.jira_id, after=after, with_updated=with_updated)
+
+    async def changed_since(self, project: Project, moment: datetime) -> dict[int, datetime]:
+        """``updated`` of every issue of the project that changed since a moment, and of some that did not."""
+        return await search.changed_since(self._client, project.jira_id, moment)
 
     async def issues(self, ids: Sequence[int]) -> IssuePage:
         """Issues with comments, links, attachments and histories, all of them complete."""

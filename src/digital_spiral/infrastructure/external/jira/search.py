@@ -1,7 +1,7 @@
-"""The ids of a project's issues, in ascending order."""
+"""The ids of a project's issues, in ascending order, and which of them have changed."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from digital_spiral.domain.entities.issue import IssueRef
 from digital_spiral.domain.errors import Invalid, UnreadableAnswer
@@ -14,10 +14,27 @@ REFS_PER_PAGE = 5000
 """The most that ``search/jql`` allows, and gives where only ids and single fields are asked for."""
 
 
+ZONE_MARGIN = timedelta(hours=26)
+"""Subtracted from an instant in JQL. Jira reads a date literal in the time zone of the caller's profile, which lies at
+most 14 hours from UTC and may change; the rest is for an index that lags behind."""
+
+
+async def changed_since(client: JiraClient, project_id: int, moment: datetime) -> dict[int, datetime]:
+    """``updated`` of every issue of the project that changed since ``moment``, and of some that changed before."""
+    literal = (moment.astimezone(UTC) - ZONE_MARGIN).strftime("%Y-%m-%d %H:%M")
+    condition = f'updated >= "{literal}"'
+    pages = issue_refs(client, project_id, after=0, with_updated=True, condition=condition)
+    return {ref.jira_id: ref.updated or UNKNOWN async for page in pages for ref in page}
+
+
+UNKNOWN = datetime.min.replace(tzinfo=UTC)
+"""Stands for an ``updated`` that cannot be read: it differs from any that is stored, so the issue is read again."""
+
+
 async def issue_refs(
-    client: JiraClient, project_id: int, *, after: int, with_updated: bool
+    client: JiraClient, project_id: int, *, after: int, with_updated: bool, condition: str = ""
 ) -> AsyncIterator[list[IssueRef]]:
-    """Pages of the project's issues above an id.
+    """Pages of the project's issues above an id, of those that fulfil ``condition`` (JQL) if one is given.
 
     The last id is the position, not the page token: a token lives for a limited time, and when Jira no longer takes
     it the search goes on behind the last id. A page may be short, or empty, without being the last.
@@ -30,7 +47,7 @@ async def issue_refs(
     tokens: set[str] = set()
     while True:
         try:
-            page = await _page(client, project_id, after, token, with_updated)
+            page = await _page(client, _jql(project_id, after, condition), token, with_updated)
         except Invalid:
             if token is None or last == after:
                 raise
@@ -50,11 +67,14 @@ async def issue_refs(
         tokens.add(token)
 
 
-async def _page(
-    client: JiraClient, project_id: int, after: int, token: str | None, with_updated: bool
-) -> wire.SearchPage:
+def _jql(project_id: int, after: int, condition: str) -> str:
+    clauses = [f"project = {project_id}", f"id > {after}", *([condition] if condition else [])]
+    return f"{' AND '.join(clauses)} ORDER BY id ASC"
+
+
+async def _page(client: JiraClient, jql: str, token: str | None, with_updated: bool) -> wire.SearchPage:
     body: dict[str, object] = {
-        "jql": f"project = {project_id} AND id > {after} ORDER BY id ASC",
+        "jql": jql,
         "maxResults": REFS_PER_PAGE,
         "fields": ["updated" if with_updated else "id"],
     }

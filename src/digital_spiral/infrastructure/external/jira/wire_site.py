@@ -1,6 +1,6 @@
 """What is read of Jira's answers about the site itself; see ``wire`` for how."""
 
-from msgspec import Struct, field
+from msgspec import Raw, Struct, field
 
 from digital_spiral.infrastructure.external.jira.wire import StatusCategory
 
@@ -42,6 +42,13 @@ class Project(Struct, rename="camel"):
     simplified: bool = False
     lead: AccountRef | None = None
     archived: bool = False
+
+
+class ProjectDetail(Struct):
+    """The parts that the description of one project lists whole."""
+
+    components: list[Raw] = field(default_factory=list)
+    versions: list[Raw] = field(default_factory=list)
 
 
 class Component(Struct):

@@ -1,0 +1,1 @@
+"""Benchmarks: measured as ratios within one run, never asserted as seconds in a test."""

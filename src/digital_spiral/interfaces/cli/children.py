@@ -1,0 +1,136 @@
+"""Child processes of the demo: in groups of their own, and gone when the demo is, however it ends."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TypeVar
+
+from digital_spiral.domain.errors import Unavailable
+
+T = TypeVar("T")
+
+PR_SET_PDEATHSIG = 1  # prctl(2)
+GRACE_SECONDS = 5.0
+LOG_TAIL_LINES = 12
+
+
+class Children:
+    """The processes that a demo starts. Their output goes to ``<name>.log`` in one folder.
+
+    Used as an asynchronous context manager: leaving it ends them all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._running: dict[str, Process] = {}
+
+    async def __aenter__(self) -> "Children":
+        """Make the folder of the logs."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        """End every child: SIGTERM, and SIGKILL for what is still there after a grace period."""
+        for process in self._running.values():
+            _signal_group(process, signal.SIGTERM)
+        waits = [asyncio.create_task(process.wait()) for process in self._running.values()]
+        if waits:
+            await asyncio.wait(waits, timeout=GRACE_SECONDS)
+        # A leader that has ended may have left members of its group behind.
+        for process in self._running.values():
+            _signal_group(process, signal.SIGKILL)
+        if waits:
+            await asyncio.wait(waits)
+
+    def log(self, name: str) -> Path:
+        """Return the file that a child's output goes to."""
+        return self._folder / f"{name}.log"
+
+    async def start(self, name: str, arguments: Sequence[str], *, piped: bool = False) -> Process:
+        """Start ``python -m ARGUMENTS``; its output goes to the log, with ``piped`` its stdout to the caller."""
+        with self.log(name).open("wb") as log:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *arguments,
+                stdin=DEVNULL,
+                stdout=PIPE if piped else log,
+                stderr=log,
+                start_new_session=True,
+                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+            )
+        self._running[name] = process
+        return process
+
+    async def unless_one_ends(self, work: Awaitable[T]) -> T:
+        """Await ``work``; when a child ends meanwhile, stop waiting and say which and why.
+
+        Raises:
+            Unavailable: A child ended; the message ends with the tail of its log.
+        """
+        task = asyncio.ensure_future(work)
+        ends = {asyncio.create_task(process.wait()): name for name, process in self._running.items()}
+        try:
+            done, _ = await asyncio.wait({task, *ends}, return_when=asyncio.FIRST_COMPLETED)
+            if task in done:
+                return task.result()
+            raise await self.failure(next(name for ended, name in ends.items() if ended in done))
+        finally:
+            for each in (task, *ends):
+                each.cancel()
+            await asyncio.gather(task, *ends, return_exceptions=True)
+
+    async def failure(self, name: str) -> Unavailable:
+        """Wait for a child's end and return the error that tells of it."""
+        status = await self._running[name].wait()
+        log = self.log(name)
+        tail = "\n".join(log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_TAIL_LINES:])
+        return Unavailable(f"The {name} process has ended (status {status}). {log} ends:\n{tail}")
+
+    def peak_memory(self, name: str) -> int:
+        """Largest resident set size, in bytes, of any living process of a child's group; 0 where there is no /proc."""
+        group = self._running[name].pid
+        return max((_peak(entry) for entry in Path("/proc").glob("[0-9]*") if _group(entry) == group), default=0)
+
+
+def _die_with_parent() -> Callable[[], None]:
+    """Return what a child runs before its program: the kernel shall kill it when the demo is killed.
+
+    The library is loaded here, because between fork and exec nothing may be imported.
+    """
+    prctl = ctypes.CDLL(None, use_errno=True).prctl
+    parent = os.getpid()
+
+    def in_child() -> None:
+        prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return in_child
+
+
+def _signal_group(process: Process, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of dead processes
+        os.killpg(process.pid, number)
+
+
+def _group(entry: Path) -> int:
+    try:
+        return os.getpgid(int(entry.name))
+    except ProcessLookupError:
+        return 0
+
+
+def _peak(entry: Path) -> int:
+    try:
+        status = (entry / "status").read_text(encoding="ascii", errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    kilobytes = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(kilobytes[0]) * 1024 if kilobytes else 0

@@ -1,0 +1,113 @@
+"""What a worker process keeps between tasks, and what its tasks call."""
+
+import asyncio
+import logging
+from types import SimpleNamespace
+from typing import cast
+from uuid import UUID, uuid4
+
+import pytest
+
+from digital_spiral.application.services import Services
+from digital_spiral.domain.errors import Unavailable
+from digital_spiral.infrastructure.queue.celery_app import RUN_BACKFILL, SWEEP, create_celery
+from digital_spiral.infrastructure.queue.tasks import register_tasks
+from digital_spiral.infrastructure.queue.worker_process import WorkerProcess
+
+
+class Recorder:
+    """Stands for the use cases; remembers what was called, and on which event loop."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self.loops: set[int] = set()
+        self.refusal: Exception | None = None
+
+    async def note(self, *call: object) -> None:
+        self.calls.append(call)
+        self.loops.add(id(asyncio.get_running_loop()))
+        if self.refusal is not None:
+            raise self.refusal
+
+    def services(self) -> Services:
+        async def run(tenant_id: UUID, run_id: UUID) -> None:
+            await self.note("run", tenant_id, run_id)
+
+        async def sweep() -> int:
+            await self.note("sweep")
+            return 0
+
+        async def close() -> None:
+            await self.note("close")
+
+        return cast(
+            "Services",
+            SimpleNamespace(run_backfill=SimpleNamespace(run=run), sweep=SimpleNamespace(sweep=sweep), close=close),
+        )
+
+
+@pytest.fixture
+def recorder() -> Recorder:
+    return Recorder()
+
+
+@pytest.fixture
+def process(recorder: Recorder) -> WorkerProcess:
+    return WorkerProcess(recorder.services)
+
+
+def test_tasks_run_one_use_case_each_on_one_event_loop(recorder: Recorder, process: WorkerProcess) -> None:
+    app = create_celery("redis://127.0.0.1:1/0")
+    register_tasks(app, process)
+    tenant_id, run_id = uuid4(), uuid4()
+    process.start()
+    app.tasks[RUN_BACKFILL].run(str(tenant_id), str(run_id))
+    app.tasks[SWEEP].run()
+    process.stop()
+    assert recorder.calls == [("run", tenant_id, run_id), ("sweep",), ("close",)]
+    assert len(recorder.loops) == 1
+
+
+def test_a_refusal_is_logged_as_its_sentence(
+    recorder: Recorder, process: WorkerProcess, caplog: pytest.LogCaptureFixture
+) -> None:
+    process.start()
+    recorder.refusal = Unavailable("PostgreSQL is away.")
+    with caplog.at_level(logging.WARNING):
+        process.run(lambda services: services.sweep.sweep())
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "PostgreSQL is away. (unavailable)")
+    ]
+    recorder.refusal = None
+    process.stop()
+
+
+def test_a_bug_goes_up(recorder: Recorder, process: WorkerProcess) -> None:
+    process.start()
+    recorder.refusal = KeyError("a bug")
+    with pytest.raises(KeyError):
+        process.run(lambda services: services.sweep.sweep())
+    recorder.refusal = None
+    process.stop()
+
+
+def test_nothing_runs_before_start_or_after_stop(recorder: Recorder, process: WorkerProcess) -> None:
+    with pytest.raises(RuntimeError, match="start"):
+        process.run(lambda services: services.sweep.sweep())
+    process.stop()
+    assert recorder.calls == []
+    process.start()
+    process.stop()
+    process.stop()
+    assert recorder.calls == [("close",)]
+
+
+def test_the_application_relies_on_nothing_that_redis_remembers() -> None:
+    app = create_celery("redis://127.0.0.1:1/0", sweep_seconds=0.5)
+    assert app.conf.beat_schedule["sweep"]["schedule"] == 0.5
+    assert app.conf.beat_schedule["sweep"]["task"] == SWEEP
+    assert app.conf.result_backend is None
+    assert app.conf.accept_content == ["json"]
+    assert app.conf.task_acks_late
+    assert app.conf.task_reject_on_worker_lost
+    assert app.conf.worker_prefetch_multiplier == 1
