@@ -5,6 +5,7 @@ slower. All statements run on asyncpg's own connection inside the transaction th
 rollback hold for them as for every other statement.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
@@ -31,6 +32,7 @@ from digital_spiral.domain.entities.issue import (
 from digital_spiral.domain.entities.metadata import CustomField, IssueType, Priority, Resolution, Status
 from digital_spiral.domain.entities.project import Component, Project, Version
 from digital_spiral.domain.entities.user import User
+from digital_spiral.domain.errors import Invalid, Unavailable
 from digital_spiral.infrastructure.database import tables
 
 Record = tuple[Any, ...]
@@ -169,20 +171,51 @@ class BulkWriter:
         self._used: set[str] = set()
 
     async def write(self, table: BulkTable, rows: Sequence[object], *, rewrite: bool = False) -> int:
-        """Write the rows, which must be unique by key; returns how many the database really wrote."""
+        """Write the rows, which must be unique by key; returns how many the database really wrote.
+
+        Raises:
+            Invalid: A value is one that its column cannot hold.
+            Unavailable: The connection broke.
+        """
         if not rows:
             return 0
         await self._make_stages()
         if table.stage in self._used:
             await self._connection.execute(f"TRUNCATE {table.stage}")
         self._used.add(table.stage)
-        await self._connection.copy_records_to_table(
-            table.stage, records=table.records(rows), columns=table.columns, schema_name="pg_temp"
-        )
+        try:
+            await self._copy(table, rows)
+        except (OverflowError, ValueError) as error:
+            raise Invalid(f"A value does not fit its column in {table.name}: {error}.") from error
         sql = table.insert_sql(rewrite=rewrite)
         parameters = self._parameters if "$3" in sql else self._parameters[:2]
         tag = await self._connection.execute(sql, *parameters)
         return int(tag.rsplit(" ", 1)[1])
+
+    async def _copy(self, table: BulkTable, rows: Sequence[object]) -> None:
+        """COPY the rows into the temporary table.
+
+        A COPY that waits for its socket to take more is not told by asyncpg (0.32) when the connection is lost, and
+        would wait for ever; so the end of the connection ends the wait.
+        """
+        copying = True
+
+        def lost(_connection: object) -> None:
+            if copying:
+                wait.reschedule(0)
+
+        try:
+            async with asyncio.timeout(None) as wait:
+                self._connection.add_termination_listener(lost)
+                try:
+                    await self._connection.copy_records_to_table(
+                        table.stage, records=table.records(rows), columns=table.columns, schema_name="pg_temp"
+                    )
+                finally:
+                    copying = False
+                    self._connection.remove_termination_listener(lost)
+        except TimeoutError as error:
+            raise Unavailable("The connection to PostgreSQL broke while rows were written. Try again.") from error
 
     async def _make_stages(self) -> None:
         """Make the temporary tables once per database session; each commit empties them."""

@@ -51,9 +51,16 @@ _MISCONFIGURED = {
     "42P07": "The database already holds a table of that name that is not ours. Use a database that is empty.",
     "42P01": "The tables are missing. Run `digital-spiral db upgrade`.",
 }
-_INVALID_CLASSES = {
-    "22": "PostgreSQL cannot hold a value.",
-    "54": "A value is beyond a limit of PostgreSQL.",
+_CANNOT_HOLD = "PostgreSQL cannot hold a value."
+_INVALID = {
+    "22001": _CANNOT_HOLD,  # too long
+    "22003": _CANNOT_HOLD,  # out of range
+    "22007": _CANNOT_HOLD,  # no date
+    "22008": _CANNOT_HOLD,  # a date out of range
+    "22021": _CANNOT_HOLD,  # a character that UTF-8 does not have
+    "22P02": _CANNOT_HOLD,  # text in another form, for instance no JSON
+    "22P05": _CANNOT_HOLD,  # NUL inside JSON
+    "54000": "A value is beyond a limit of PostgreSQL.",
 }
 _CONFLICTS = {
     "23503": "Something this refers to does not exist, or does no longer.",
@@ -176,8 +183,8 @@ def _translated(error: Exception) -> SpiralError | None:
         return Misconfigured(_with(_MISCONFIGURED[state], said))
     if state in _CONFLICTS:
         return Conflict(_with(_CONFLICTS[state], said))
-    if state[:2] in _INVALID_CLASSES:
-        return Invalid(_with(_INVALID_CLASSES[state[:2]], said))
+    if state in _INVALID:
+        return Invalid(_with(_INVALID[state], said))
     if _is_broken(error):
         return Unavailable(_with(_UNAVAILABLE_CLASSES["08"], said))
     return None

@@ -7,6 +7,7 @@ import warnings
 
 from celery import Celery, signals
 from celery.platforms import SecurityWarning
+from celery.worker import state
 
 from digital_spiral.infrastructure.queue.tasks import register_tasks
 from digital_spiral.infrastructure.queue.worker_process import BuildServices, WorkerProcess
@@ -63,6 +64,13 @@ def _quiet(**_: object) -> None:
 
 
 def _stop_at_once(**_: object) -> None:
-    """Let the usual signals do what Celery reserves for SIGQUIT: stop without waiting for tasks to end."""
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: os.kill(os.getpid(), signal.SIGQUIT))
+    """Let the usual signals end the worker with its tasks.
+
+    Celery's own ways either wait for tasks to end, or cancel them and then wait for those that were prefetched.
+    """
+
+    def stop(_number: int, _frame: object) -> None:
+        state.should_terminate = os.EX_OK
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, stop)

@@ -3,8 +3,10 @@
 import asyncio
 import gc
 import logging
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager
 
 from digital_spiral.application.services import Services
 from digital_spiral.domain.errors import SpiralError
@@ -45,10 +47,11 @@ class WorkerProcess:
         """
         if self._runner is None or self._services is None:
             raise RuntimeError("start() was not called in this process")
-        try:
-            self._runner.run(work(self._services))
-        except SpiralError as error:
-            log.warning("%s (%s)", error, error.code)
+        with _ended_by_sigterm():
+            try:
+                self._runner.run(work(self._services))
+            except SpiralError as error:
+                log.warning("%s (%s)", error, error.code)
 
     def stop(self) -> None:
         """Close connections and the event loop."""
@@ -56,6 +59,19 @@ class WorkerProcess:
             self._runner.run(_close(self._services))
             self._runner.close()
         self._runner = self._services = None
+
+
+@contextmanager
+def _ended_by_sigterm() -> Iterator[None]:
+    """Let SIGTERM end the process at once, as a crash would, which whatever runs here survives.
+
+    The pool's own handler raises SystemExit wherever the code just is; inside an event loop that may be swallowed.
+    """
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 async def _close(services: Services) -> None:
