@@ -83,7 +83,7 @@ class Installation:
         """What the processes said."""
         return "\n".join(path.read_text(errors="replace") for path in sorted(self.home.glob("*.log")))
 
-    async def eventually(self, probe: Callable[[], Awaitable[T | None]], seconds: float = 60.0) -> T:
+    async def eventually(self, probe: Callable[[], Awaitable[T | None]], seconds: float = 180.0) -> T:
         """The first answer of ``probe`` that is not None."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

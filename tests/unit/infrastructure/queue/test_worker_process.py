@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import signal
 from types import SimpleNamespace
 from typing import cast
 from uuid import UUID, uuid4
@@ -88,6 +89,19 @@ def test_a_bug_goes_up(recorder: Recorder, process: WorkerProcess) -> None:
     with pytest.raises(KeyError):
         process.run(lambda services: services.sweep.sweep())
     recorder.refusal = None
+    process.stop()
+
+
+def test_sigterm_ends_a_working_process_at_once(process: WorkerProcess) -> None:
+    async def look(_services: Services) -> None:
+        seen.append(signal.getsignal(signal.SIGTERM))
+
+    seen: list[object] = []
+    before = signal.getsignal(signal.SIGTERM)
+    process.start()
+    process.run(look)
+    assert seen == [signal.SIG_DFL]
+    assert signal.getsignal(signal.SIGTERM) == before
     process.stop()
 
 
