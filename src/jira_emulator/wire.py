@@ -11,6 +11,7 @@ from jira_emulator.model import (
     STATUS_CATEGORIES,
     Component,
     IssueType,
+    LinkType,
     Priority,
     Project,
     Resolution,
@@ -131,6 +132,17 @@ def project(value: Project) -> Json:
     if value.category is not None:
         shape["projectCategory"] = value.category
     return shape
+
+
+def link_type(value: LinkType) -> Json:
+    """A kind of issue link."""
+    return {
+        "id": value.id,
+        "name": value.name,
+        "inward": value.inward,
+        "outward": value.outward,
+        "self": f"{BASE}/rest/api/3/issueLinkType/{value.id}",
+    }
 
 
 def component(value: Component) -> Json:

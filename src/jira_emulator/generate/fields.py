@@ -156,17 +156,10 @@ class FieldsMaker:
 
     def _link(self, made: Link, draft: Draft) -> Json:
         outward = made.source is draft
-        kind = made.type
         return {
             "id": made.id,
             "self": f"{BASE}/rest/api/3/issueLink/{made.id}",
-            "type": {
-                "id": kind.id,
-                "name": kind.name,
-                "inward": kind.inward,
-                "outward": kind.outward,
-                "self": f"{BASE}/rest/api/3/issueLinkType/{kind.id}",
-            },
+            "type": wire.link_type(made.type),
             "outwardIssue" if outward else "inwardIssue": self._reference(made.target if outward else made.source),
         }
 

@@ -190,35 +190,8 @@ def _render(thing: _Shaped) -> Json:
         case Project():
             return wire.project(thing)
         case Component():
-            return _render_component(thing)
+            return wire.component(thing)
         case Version():
-            return _render_version(thing)
+            return wire.version(thing)
         case LinkType():
-            return _render_link_type(thing)
-
-
-def _render_component(thing: Component) -> Json:
-    shape: Json = {"self": f"{BASE}/rest/api/3/component/{thing.id}", "id": thing.id, "name": thing.name}
-    if thing.description:
-        shape["description"] = thing.description
-    return shape
-
-
-def _render_version(thing: Version) -> Json:
-    shape: Json = {"self": f"{BASE}/rest/api/3/version/{thing.id}", "id": thing.id}
-    if thing.description:
-        shape["description"] = thing.description
-    shape |= {"name": thing.name, "archived": thing.archived, "released": thing.released}
-    if thing.release_date is not None:
-        shape["releaseDate"] = thing.release_date
-    return shape
-
-
-def _render_link_type(thing: LinkType) -> Json:
-    return {
-        "id": thing.id,
-        "name": thing.name,
-        "inward": thing.inward,
-        "outward": thing.outward,
-        "self": f"{BASE}/rest/api/3/issueLinkType/{thing.id}",
-    }
+            return wire.link_type(thing)

@@ -2,10 +2,10 @@
 
 from jira_emulator import wire
 from jira_emulator.call import Answer, Call, ok
-from jira_emulator.model import STATUS_CATEGORIES, Field, LinkType, Priority, Resolution
+from jira_emulator.model import STATUS_CATEGORIES, Field, Priority, Resolution
 from jira_emulator.operations import operation
 from jira_emulator.paging import page_bean
-from jira_emulator.wire import BASE, Json
+from jira_emulator.wire import Json
 
 
 @operation("getFields")
@@ -70,7 +70,7 @@ def search_resolutions(call: Call) -> Answer:
 @operation("getIssueLinkTypes")
 def link_types(call: Call) -> Answer:
     """``GET issueLinkType``."""
-    return ok({"issueLinkTypes": [_link_type(kind) for kind in call.site.link_types.values()]})
+    return ok({"issueLinkTypes": [wire.link_type(kind) for kind in call.site.link_types.values()]})
 
 
 def _field(field: Field) -> Json:
@@ -96,13 +96,3 @@ def _priority(priority: Priority) -> Json:
 
 def _searched(resolution: Resolution) -> Json:
     return wire.resolution(resolution) | {"isDefault": False}
-
-
-def _link_type(kind: LinkType) -> Json:
-    return {
-        "id": kind.id,
-        "name": kind.name,
-        "inward": kind.inward,
-        "outward": kind.outward,
-        "self": f"{BASE}/rest/api/3/issueLinkType/{kind.id}",
-    }
