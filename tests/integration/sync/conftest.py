@@ -6,7 +6,7 @@ import pickle
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -37,7 +37,7 @@ from jira_emulator import wire
 from jira_emulator.app import create_app
 from jira_emulator.generate import generate
 from jira_emulator.limits import Limits
-from jira_emulator.model import Entry, Project
+from jira_emulator.model import Entry, Issue, Project
 from jira_emulator.site import Site
 from tests.integration.conftest import Database
 
@@ -170,6 +170,13 @@ class Copy:
         for line in (await self.control("GET", "requests"))["requests"]:  # type: ignore[attr-defined]
             counted[line["endpoint"]] += line["count"]
         return counted
+
+
+def later(issue: Issue, site: Site) -> Issue:
+    """The issue as if it had changed just now."""
+    instant = site.now()
+    fields = msgspec.json.decode(issue.fields) | {"updated": wire.timestamp(instant, site.zone)}
+    return replace(issue, updated=instant, fields=msgspec.json.encode(fields))
 
 
 def remove_project(site: Site, key: str) -> Project:

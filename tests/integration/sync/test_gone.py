@@ -18,7 +18,7 @@ from digital_spiral.infrastructure.database.tables import issues, projects
 from jira_emulator import wire
 from jira_emulator.model import Issue
 from jira_emulator.site import Site
-from tests.integration.sync.conftest import Copy, remove_project
+from tests.integration.sync.conftest import Copy, later, remove_project
 from tests.integration.sync.meddling import Crash, RefusedPages, jira_with, refusing, watching_issues
 
 
@@ -189,13 +189,6 @@ async def test_what_went_below_the_checkpoint_of_a_crashed_run_is_found_on_resum
     assert (ended.state, ended.skips) == (RunState.SUCCEEDED, [])
     assert set(await proofs(copied)) == {lost.id}
     assert (await copied.census()).match_percent == 100.0
-
-
-def later(issue: Issue, site: Site) -> Issue:
-    """The issue as if it had changed just now."""
-    instant = site.now()
-    fields = msgspec.json.decode(issue.fields) | {"updated": wire.timestamp(instant, site.zone)}
-    return dataclasses.replace(issue, updated=instant, fields=msgspec.json.encode(fields))
 
 
 async def test_a_resumed_listing_that_fails_buries_nothing(copied: Copy) -> None:
