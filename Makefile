@@ -11,13 +11,14 @@ PYTHONS := $(or $(PYTHON),python3.11 python3.12 python3.13 python3.14 python3)
 DEMO_ARGS ?=
 TEST_ARGS ?=
 BENCH_ARGS ?=
+CRASH_ARGS ?=
 
 # A real site when its files lie beside the checkout, else a generated one; DEMO_ARGS may choose another.
 REAL_DATA := $(sort $(wildcard ../shared/jira-data/issues-titanium-*.jsonl.gz))
 DEMO_DATA := $(if $(REAL_DATA),$(addprefix --data ,$(REAL_DATA)) --synthesise-history,--issues 5000)
 DEMO_CHOICE := $(if $(findstring --data,$(DEMO_ARGS))$(findstring --issues,$(DEMO_ARGS)),,$(DEMO_DATA))
 
-.PHONY: help setup demo test check format format-check lint types imports size bench migrate clean
+.PHONY: help setup demo test crash check format format-check lint types imports size generate generated bench migrate clean
 
 help: ## Print the targets
 	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) | awk -F'|' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -44,7 +45,10 @@ else
 	@$(BIN)/pytest $(TEST_ARGS)
 endif
 
-check: format-check lint types imports size test ## Everything the project asks of a change (what CI runs)
+crash: $(READY) ## Kill every process at random, 20 seeds; CRASH_ARGS="--crash-seeds 3"
+	@$(BIN)/pytest tests/e2e/test_crash.py -n 2 --crash-seeds 20 $(CRASH_ARGS)
+
+check: format-check lint types imports size generated test crash ## Everything the project asks of a change (what CI runs)
 
 format: $(READY) ## Format the code
 	@$(BIN)/ruff format
@@ -64,6 +68,12 @@ imports: $(READY) ## Check who imports whom
 
 size: $(READY) ## Check that files and functions stay short
 	@$(BIN)/python scripts/check_size.py
+
+generate: $(READY) ## Write the DTOs from the contract
+	@$(BIN)/python scripts/generate.py
+
+generated: $(READY) ## Check that the DTOs are those of the contract
+	@$(BIN)/python scripts/generate.py --check
 
 bench: $(READY) ## Measure; BENCH_ARGS="--help" lists what
 	@$(BIN)/python -m benchmarks $(BENCH_ARGS)

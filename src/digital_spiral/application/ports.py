@@ -10,11 +10,22 @@ from uuid import UUID
 from digital_spiral.domain.entities.agile import Board, Sprint
 from digital_spiral.domain.entities.audit import AuditEntry
 from digital_spiral.domain.entities.issue import Issue, IssueBundle, IssueRef, Worklog
+from digital_spiral.domain.entities.issue_views import (
+    CommentView,
+    HistoryEntry,
+    IssueFilter,
+    IssueSort,
+    IssueSummary,
+    IssueView,
+    ProjectView,
+    WorklogView,
+)
 from digital_spiral.domain.entities.jira_instance import Credentials, JiraInstance
 from digital_spiral.domain.entities.metadata import CustomField, IssueType, Priority, Resolution, Status
 from digital_spiral.domain.entities.mirror import GoneProof, WriteCounts
 from digital_spiral.domain.entities.project import Component, Project, Version
 from digital_spiral.domain.entities.sync import Progress, Skip, SyncRun
+from digital_spiral.domain.entities.tenancy import ApiKey
 from digital_spiral.domain.entities.user import User
 
 SiteRow = (
@@ -56,6 +67,11 @@ class Runs(Protocol):
 
     async def latest(self, instance_id: UUID) -> SyncRun | None:
         """The instance's newest run."""
+
+    async def newest_first(
+        self, instance_id: UUID, limit: int, after: tuple[datetime, UUID] | None = None
+    ) -> list[SyncRun]:
+        """Runs of the instance; ``after`` is the ``created_at`` and id of the last one that is known."""
 
     async def unfinished(self) -> list[SyncRun]:
         """Queued and running runs of the tenant."""
@@ -128,6 +144,61 @@ class Mirror(Protocol):
         """Rows that are not gone, by table name."""
 
 
+class IssueReads(Protocol):
+    """The copy as readers see it; tombstones are left out.
+
+    Lists give at most ``limit`` items that come after a position: the place of the last item that is known.
+    """
+
+    async def projects(
+        self, instance_id: UUID | None, limit: int, after: tuple[str, UUID, int] | None
+    ) -> list[ProjectView]:
+        """Projects by key, instance and id."""
+
+    async def issues(
+        self, wanted: IssueFilter, sort: IssueSort, limit: int, after: tuple[datetime, UUID, int] | None
+    ) -> list[IssueSummary]:
+        """Issues in the order of ``sort``, then of instance and id in the same direction."""
+
+    async def locate(self, key: str, instance_id: UUID | None) -> tuple[UUID, int]:
+        """Instance and id of the issue with this key; raises ``NotFound``, or ``Conflict`` where two sites have it."""
+
+    async def issue(self, instance_id: UUID, issue_id: int, excerpt: int) -> IssueView:
+        """The issue with at most ``excerpt`` comments and worklogs; raises ``NotFound``."""
+
+    async def comments(
+        self, instance_id: UUID, issue_id: int, limit: int, after: tuple[datetime, int] | None
+    ) -> list[CommentView]:
+        """Comments by ``created_at`` and id."""
+
+    async def worklogs(
+        self, instance_id: UUID, issue_id: int, limit: int, after: tuple[datetime, int] | None
+    ) -> list[WorklogView]:
+        """Worklogs by ``started_at`` and id."""
+
+    async def history(self, instance_id: UUID, issue_id: int, limit: int, after: int | None) -> list[HistoryEntry]:
+        """History entries by id, which is the order they were made in."""
+
+
+class ApiKeys(Protocol):
+    """The tenant's API keys."""
+
+    async def add(self, key: ApiKey) -> None:
+        """Store a new key; raises ``Conflict`` when its name is taken by a key that is not revoked."""
+
+    async def by_prefix(self, prefix: str) -> ApiKey | None:
+        """The key with this prefix, whatever its state."""
+
+    async def list(self) -> list[ApiKey]:
+        """All of them, oldest first, revoked ones included."""
+
+    async def revoke(self, key_id: UUID, now: datetime) -> None:
+        """Mark a key as revoked; revoking twice keeps the first moment."""
+
+    async def used(self, key_id: UUID, now: datetime) -> None:
+        """Note that a key was used."""
+
+
 class AuditLog(Protocol):
     """The tenant's audit log."""
 
@@ -141,6 +212,8 @@ class UnitOfWork(Protocol):
     instances: Instances
     runs: Runs
     mirror: Mirror
+    reads: IssueReads
+    api_keys: ApiKeys
     audit: AuditLog
 
     async def commit(self) -> None:
@@ -280,6 +353,17 @@ class Cipher(Protocol):
 
 Clock = Callable[[], datetime]
 """The present instant, in UTC."""
+
+
+class Meter(Protocol):
+    """Counts what a run does, for whoever watches the installation; holds no tenant's data."""
+
+    def rows_written(self, counts: dict[str, WriteCounts]) -> None:
+        """Rows of one committed transaction, by table name."""
+
+    def run_ended(self, outcome: str, seconds: float) -> None:
+        """A run has ``succeeded`` or ``failed``, so many seconds after it was asked for."""
+
 
 PeakMemory = Callable[[], int]
 """The largest resident set size of this process so far, in bytes."""

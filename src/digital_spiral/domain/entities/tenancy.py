@@ -1,7 +1,8 @@
-"""Tenants: the companies that share one installation and must never see each other's rows."""
+"""Tenants: the companies that share one installation and must never see each other's rows, and their API keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 
@@ -12,3 +13,43 @@ class Tenant:
     id: UUID
     name: str
     created_at: datetime
+
+
+class Scope(StrEnum):
+    """What a key may be used for."""
+
+    READ_INSTANCES = "instances:read"
+    READ_SYNC = "sync:read"
+    WRITE_SYNC = "sync:write"
+    READ_ISSUES = "issues:read"
+
+
+@dataclass(kw_only=True)
+class ApiKey:
+    """A tenant's key to the API. Of the secret only a hash is kept.
+
+    ``prefix`` is the part that may be shown: it names the key, and a request's key is looked up by it.
+    """
+
+    tenant_id: UUID
+    id: UUID
+    name: str
+    prefix: str
+    secret_hash: bytes = field(repr=False)
+    scopes: list[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    last_used_at: datetime | None = None
+    revoked_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who a request comes from, as proven by its credential: the only source of a request's tenant.
+
+    ``actor`` is the form the audit log keeps.
+    """
+
+    tenant_id: UUID
+    actor: str
+    scopes: frozenset[Scope]
