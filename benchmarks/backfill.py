@@ -1,126 +1,177 @@
-"""A whole site copied twice and compared, by the commands a user would type.
+"""Whole sites copied end to end, by the commands a user would type: pace, requests, memory, disk, and how they grow."""
 
-Emulator, worker, PostgreSQL and Redis share the machine, as they do in the demo.
-"""
+from statistics import median
 
-import json
-import os
-import signal
-import subprocess
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
+import msgspec
 
-_SITE = "bench"
-_TOKEN = "bench-token"  # noqa: S105 - the emulator's, on loopback, for the length of the run
-_EMAIL = "bench@example.com"
+from benchmarks.copies import Copies, Copy, Run
+from benchmarks.product import generated
+from benchmarks.report import Goal, Section, Table, at_most, below
+
+REPETITIONS = 3
+"""First copies of the small sites; each is short, so the median of several stands for it."""
+
+TINY = 1000
+"""The exceptional issues of the generator have their full size from here on (`jira_emulator.generate.tails`)."""
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """What the emulator serves: files, or generated issues."""
-
-    name: str
-    emulator_arguments: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class BackfillFigures:
-    """The two runs of one dataset as ``sync backfill --json`` reports them, and the census."""
-
-    dataset: str
-    first: dict[str, object]
-    second: dict[str, object]
-    census: dict[str, object]
-
-    def of(self, run: dict[str, object], key: str) -> float:
-        """A number of a run's report."""
-        value = run[key]
-        if not isinstance(value, (int, float)):
-            raise TypeError(f"{key} of a run is {value!r}, not a number")
-        return float(value)
-
-    @property
-    def issues_per_second(self) -> float:
-        """Pace of the first backfill."""
-        return self.of(self.first, "issues_done") / self.of(self.first, "seconds")
-
-
-def datasets(shared: Path, *, quick: bool) -> list[Dataset]:
-    """The real corpus where it lies beside the checkout, and generated issues."""
-    generated = 1000 if quick else 5000
-    chosen = [Dataset(f"{generated:,} generated issues", ("--issues", str(generated)))]
-    files = sorted((shared / "jira-data").glob("issues-titanium-*.jsonl.gz"))
-    if files:
-        if quick:
-            files = [file for file in files if "aloy" in file.name]
-        data = tuple(argument for file in files for argument in ("--data", str(file)))
-        chosen.insert(0, Dataset("real issues (Titanium)", (*data, "--synthesise-history")))
-    return chosen
-
-
-def copy_twice(home: Path, dataset: Dataset) -> BackfillFigures:
-    """Copy the dataset into a fresh tenant of ``home``, copy it again, take the census."""
-    tenant = dataset.name.split(" ", 1)[0] + "-" + str(len(dataset.name))
-    run = _Commands(home, tenant)
-    run("db", "upgrade")
-    run("tenants", "create", tenant, tenant=False)
-    with _emulator(dataset) as url, _background(home, "worker"), _background(home, "beat"):
-        run("connect", url, "--email", _EMAIL, "--token-stdin", "--name", _SITE, stdin=_TOKEN)
-        first = run("sync", "backfill", _SITE, "--wait")
-        second = run("sync", "backfill", _SITE, "--wait")
-        census = run("census", _SITE)
-    return BackfillFigures(dataset.name, first, second, census)
-
-
-class _Commands:
-    """Runs commands of the product in one home, for one tenant."""
-
-    def __init__(self, home: Path, tenant: str) -> None:
-        self._home = home
-        self._tenant = tenant
-
-    def __call__(self, *arguments: str, stdin: str = "", tenant: bool = True) -> dict[str, object]:
-        """Run a command; returns the object that it prints last."""
-        named = ["--tenant", self._tenant] if tenant and arguments[0] != "db" else []
-        command = [sys.executable, "-m", "digital_spiral", *arguments, *named, "--home", str(self._home), "--json"]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise RuntimeError(f"`{' '.join(arguments)}` failed:\n{done.stderr}")
-        answer: dict[str, object] = json.loads(done.stdout.strip().splitlines()[-1])
-        return answer
-
-
-@contextmanager
-def _emulator(dataset: Dataset) -> Iterator[str]:
-    """A running emulator; yields its address."""
-    arguments = ["jira_emulator", "serve", "--port", "0", "--email", _EMAIL, "--token", _TOKEN]
-    with _process([*arguments, *dataset.emulator_arguments], stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None  # noqa: S101 - it was started with a pipe
-        line = process.stdout.readline().decode()
-        if "http" not in line:
-            raise RuntimeError("the emulator did not start")
-        yield line[line.index("http") :].strip()
-
-
-@contextmanager
-def _background(home: Path, command: str) -> Iterator[None]:
-    with _process(["digital_spiral", command, "--home", str(home)], stdout=subprocess.DEVNULL):
-        yield
-
-
-@contextmanager
-def _process(arguments: Sequence[str], *, stdout: int) -> Iterator[subprocess.Popen[bytes]]:
-    """A child process in a group of its own, ended with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *arguments], stdout=stdout, stderr=subprocess.DEVNULL, start_new_session=True
+def section(copies: Copies) -> Section:
+    """Copy a small, a middle and a large site; the small ones several times, before and after the large one."""
+    small, tiny = copies.small, generated(TINY if not copies.quick else 200)
+    repetitions = 1 if copies.quick else REPETITIONS
+    first_small, tinies = copies.of(small), [copies.once_more(tiny)]
+    middle, large = copies.of(copies.medium), copies.of(copies.large)
+    smalls = [first_small, *(copies.once_more(small) for _ in range(repetitions - 1))]
+    tinies += [copies.once_more(tiny) for _ in range(repetitions - 1)]
+    growth = Growth(tinies, smalls, large)
+    return Section(
+        name="backfill",
+        tables=[_first_copies(tinies, smalls, middle, large), _repeats(first_small, middle, large)],
+        goals=[
+            at_most(f"cost per issue, {_short(large)} to {_short(first_small)}", growth.cost, 1.2, " x", 2),
+            at_most(f"worker memory, {_short(large)} to {_short(first_small)}", growth.memory, 1.15, " x", 2),
+            below("worker memory, largest", max(_worker(copy) for copy in (*smalls, middle, large)), 300, " MB"),
+            *(_complete(copy) for copy in (first_small, middle, large)),
+        ],
+        notes=[growth.explained()],
+        data={
+            "growth": {"cost": growth.cost, "marginal_cost": growth.marginal_cost, "memory": growth.memory},
+            "copies": [_kept(copy) for copy in (*tinies, *smalls, middle, large)],
+        },
     )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGTERM)
-        process.wait()
-        if process.stdout is not None:
-            process.stdout.close()
+
+
+class Growth:
+    """How cost and memory of a copy grow with the site.
+
+    A generated site of any size holds the same few exceptional issues (a text of 3 MB, 5,000 comments on one issue,
+    2,000 histories on another), and each run asks the same questions about the site itself. That fixed part weighs
+    more on a small site and flatters the ratio of the costs per issue. The marginal cost, between two sizes, is free
+    of it.
+    """
+
+    def __init__(self, tinies: list[Copy], smalls: list[Copy], large: Copy) -> None:
+        self._tiny, self._small = (_middle_run(copies) for copies in (tinies, smalls))
+        self._large = large.first
+        self.cost = _cost(self._large) / _cost(self._small)
+        self.memory = _worker(large) / median(_worker(copy) for copy in smalls)
+        self.small_marginal = _slope(self._tiny, self._small)
+        self.large_marginal = _slope(self._small, self._large)
+        self.marginal_cost = self.large_marginal / self.small_marginal
+
+    def explained(self) -> str:
+        """The ratio with and without the fixed part, in words."""
+        fixed = self._small.seconds - self._small.issues_done * self.small_marginal
+        return (
+            f"Cost per issue: {_cost(self._small):.3f} ms at {self._small.issues_done:,}, {_cost(self._large):.3f} ms "
+            f"at {self._large.issues_done:,} issues, ratio {self.cost:.2f}. Of the small run's "
+            f"{self._small.seconds:.2f} s about {fixed:.2f} s do not depend on the number of issues. Without that "
+            f"part, each further issue costs {self.small_marginal * 1000:.3f} ms between {self._tiny.issues_done:,} "
+            f"and {self._small.issues_done:,}, and {self.large_marginal * 1000:.3f} ms between "
+            f"{self._small.issues_done:,} and {self._large.issues_done:,}: ratio {self.marginal_cost:.2f}."
+        )
+
+
+def _middle_run(copies: list[Copy]) -> Run:
+    """The run of median duration."""
+    return sorted((copy.first for copy in copies), key=lambda run: run.seconds)[len(copies) // 2]
+
+
+def _cost(run: Run) -> float:
+    """Milliseconds per issue."""
+    return 1000 * run.seconds / run.issues_done
+
+
+def _slope(small: Run, large: Run) -> float:
+    """Seconds for each issue that the larger run has more."""
+    return (large.seconds - small.seconds) / (large.issues_done - small.issues_done)
+
+
+def _worker(copy: Copy) -> float:
+    return copy.first.worker_peak_rss_mb
+
+
+def _short(copy: Copy) -> str:
+    return f"{copy.first.issues_done:,}"
+
+
+def _complete(copy: Copy) -> Goal:
+    """The census has to find nothing."""
+    if copy.census is None:
+        raise RuntimeError(f"no census was taken of {copy.name}")
+    share = copy.census.match_percent
+    things = f"{share:g} % of {copy.census.compared:,}"
+    return Goal(f"census, {copy.name}", "100 %", things, share == 100)
+
+
+def _first_copies(tinies: list[Copy], smalls: list[Copy], middle: Copy, large: Copy) -> Table:
+    return Table(
+        title="First copy",
+        head=(
+            "Issues",
+            "Runs",
+            "Seconds",
+            "Issues/s",
+            "ms/issue",
+            "Requests",
+            "per 1,000",
+            "Worker MB",
+            "Emulator MB",
+            "Database MB",
+            "kB/issue",
+        ),
+        rows=[_first_row(copies) for copies in (tinies, smalls, [middle], [large])],
+    )
+
+
+def _first_row(copies: list[Copy]) -> list[str]:
+    copy, run = copies[0], _middle_run(copies)
+    size = median(each.database_bytes for each in copies)
+    return [
+        copy.name,
+        str(len(copies)),
+        f"{run.seconds:.2f}",
+        f"{run.pace:,.0f}",
+        f"{_cost(run):.3f}",
+        f"{run.jira_requests:,}",
+        f"{run.requests_per_thousand:.1f}",
+        f"{median(_worker(each) for each in copies):.0f}",
+        f"{median(each.emulator_mb for each in copies):,.0f}",
+        f"{size / 1e6:,.0f}",
+        f"{size / run.issues_done / 1e3:.1f}",
+    ]
+
+
+def _repeats(*copies: Copy) -> Table:
+    return Table(
+        title="Second backfill (nothing has changed), and census",
+        head=("Issues", "Seconds", "Requests", "Rows written", "Census, s", "Things compared", "Match"),
+        rows=[_repeat_row(copy) for copy in copies],
+    )
+
+
+def _repeat_row(copy: Copy) -> list[str]:
+    second, census = copy.second, copy.census
+    if second is None or census is None:
+        raise RuntimeError(f"{copy.name} was copied only once")
+    return [
+        copy.name,
+        f"{second.seconds:.2f}",
+        f"{second.jira_requests:,}",
+        f"{second.rows_written:,}",
+        f"{census.seconds:.1f}",
+        f"{census.compared:,}",
+        f"{census.match_percent:g} %",
+    ]
+
+
+def _kept(copy: Copy) -> dict[str, object]:
+    """A copy as the JSON file keeps it."""
+    return {
+        "dataset": copy.name,
+        "first": msgspec.to_builtins(copy.first),
+        "second": msgspec.to_builtins(copy.second),
+        "census": msgspec.to_builtins(copy.census),
+        "emulator_mb": copy.emulator_mb,
+        "database_bytes": copy.database_bytes,
+    }

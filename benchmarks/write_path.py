@@ -7,8 +7,9 @@ connections. Rounds of the two alternate, since the machine's speed drifts; the 
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from statistics import median
 from uuid import UUID, uuid4
 
@@ -16,14 +17,23 @@ import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from benchmarks.copies import Copies, Copy, largest_in
+from benchmarks.report import Section, Table
 from digital_spiral.domain.entities.issue import IssueBundle
+from digital_spiral.infrastructure.config.settings import load_settings
 from digital_spiral.infrastructure.database import bulk, tables
 from digital_spiral.infrastructure.database.bulk import BulkTable
 from digital_spiral.infrastructure.database.issue_write import IssueWrite
 from digital_spiral.infrastructure.database.repositories.mirror import MirrorRepository
+from digital_spiral.infrastructure.database.session import create_engine, create_single_engine
+from digital_spiral.infrastructure.embedded.postgres import start_postgres
+from digital_spiral.infrastructure.embedded.servers import stop_servers
 
 CONNECTIONS = 2
 ROUNDS = 5
+ISSUES = 6000
+"""Bundles held in memory while the write path is measured."""
+QUICK_ISSUES = 500
 
 Writer = Callable[[asyncpg.Connection, Sequence[IssueBundle]], Awaitable[None]]
 
@@ -39,6 +49,44 @@ _ROWS: dict[BulkTable, Callable[[IssueBundle], Sequence[object]]] = {
 }
 
 
+def section(copies: Copies) -> Section:
+    """Measure the write path on issues of the small generated site and of the real one."""
+    found = Section(name="write-path")
+    for dataset in dict.fromkeys((copies.small, copies.medium)):
+        copy = copies.of(dataset)
+        figures = asyncio.run(_measured(copy.home, copies.quick))
+        found.tables.append(_table(copy, figures))
+        found.data[copy.name] = {**asdict(figures), "backfill": copy.first.pace}
+    return found
+
+
+async def _measured(home: Path, quick: bool) -> "WriteFigures":
+    place = await largest_in(home)
+    server = start_postgres(home)
+    owner, app = create_single_engine(server.owner_url), create_engine(server.app_url)
+    try:
+        most = QUICK_ISSUES if quick else ISSUES
+        bundles = await read_bundles(app, place.tenant_id, place.instance_id, most)
+        return await measure(owner, app, bundles, load_settings(home).batch_size)
+    finally:
+        await app.dispose()
+        stop_servers(home)
+
+
+def _table(copy: Copy, figures: "WriteFigures") -> Table:
+    paces = {
+        "plain COPY": figures.copy,
+        "write path, first insert": figures.insert,
+        "write path, nothing changed": figures.unchanged,
+        "backfill end to end": copy.first.pace,
+    }
+    return Table(
+        title=f"Write path, {figures.issues:,} of {copy.name} issues, {CONNECTIONS} connections, medians of {ROUNDS}",
+        head=("", "Issues/s", "to plain COPY"),
+        rows=[(name, f"{pace:,.0f}", f"{pace / figures.copy:.2f}") for name, pace in paces.items()],
+    )
+
+
 @dataclass(frozen=True)
 class WriteFigures:
     """Issues per second, medians of ``ROUNDS`` rounds."""
@@ -48,11 +96,6 @@ class WriteFigures:
     copy: float
     insert: float
     unchanged: float
-
-    @property
-    def ratio(self) -> float:
-        """Share of the COPY speed that the real write path reaches."""
-        return self.insert / self.copy
 
 
 async def read_bundles(engine: AsyncEngine, tenant_id: UUID, instance_id: UUID, most: int) -> list[IssueBundle]:

@@ -36,6 +36,12 @@ class WorkerNode(Protocol):
     workerinput: dict[str, str]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("crash", "kills at random moments")
+    group.addoption("--crash-seeds", type=int, default=3, metavar="N", help="run seeds 1 to N (default: 3)")
+    group.addoption("--crash-seed", type=int, default=None, metavar="S", help="run this seed alone")
+
+
 def _worker_input(config: pytest.Config) -> dict[str, str] | None:
     """Return what the controlling process handed to this xdist worker, None in that process itself."""
     return getattr(config, "workerinput", None)
@@ -87,6 +93,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def pytest_report_header(config: pytest.Config) -> str:
     return f"hypothesis seed: {config.getoption('hypothesis_seed')}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what each seed of the crash test met; its tests leave a line in their reports."""
+    lines: list[tuple[str, str]] = []
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.getreports(outcome):
+            if report.when == "call":
+                lines += [(str(line), outcome) for name, line in report.user_properties if name == "crash"]
+    if lines:
+        terminalreporter.section("kills at random moments; repeat one with --crash-seed S")
+        for line, outcome in sorted(lines):
+            terminalreporter.write_line(f"{line}  {outcome}", red=outcome == "failed")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -163,6 +163,7 @@ async def _call(door: _Door, request: Request, handler: Handler) -> Call:
         site=door.nobody if caller is None else door.emulator.site,
         limits=door.limits,
         faults=door.emulator.faults,
+        journal=door.emulator.journal,
         caller=caller,
         path=request.url.path,
         arguments={name: unquote(value) for name, value in request.path_params.items()},

@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams
 
 from jira_emulator.errors import JSON, JiraError, RouterError, invalid_payload, issue_not_found, unauthenticated
 from jira_emulator.faults import Faults
+from jira_emulator.journal import Journal
 from jira_emulator.limits import Limits
 from jira_emulator.model import Issue, Project, User
 from jira_emulator.site import Site
@@ -44,6 +45,7 @@ class Call:
     site: Site
     limits: Limits
     faults: Faults
+    journal: Journal
     caller: User | None
     path: str
     arguments: Mapping[str, str]

@@ -15,7 +15,7 @@ from jira_emulator.errors import JiraError, issue_not_found
 from jira_emulator.faults import Fault, FaultKind, Faults
 from jira_emulator.generate import generate
 from jira_emulator.journal import Journal
-from jira_emulator.model import User
+from jira_emulator.model import Entry, User
 from jira_emulator.site import Site
 from jira_emulator.wire import Json
 
@@ -80,6 +80,7 @@ def mount(emulator: Emulator, token: str) -> Mount:
         "/seed": {"POST": _seed},
         "/requests": {"GET": _requests, "DELETE": _clear_requests},
         "/clock": {"GET": _clock, "POST": _set_clock},
+        "/totals": {"GET": _totals},
         "/latency": {"GET": _latency, "POST": _set_latency},
         "/drift": {"POST": _drift, "PUT": _drift},
         "/break": {"GET": _faults, "POST": _break, "DELETE": _heal},
@@ -134,6 +135,28 @@ def _seed(emulator: Emulator, content: bytes) -> Json:
         raise JiraError(400, str(error)) from error
     account(emulator.site, emulator.email)
     return _summary(emulator)
+
+
+class _History(msgspec.Struct):
+    """What is counted of a history: the fields that it changed."""
+
+    items: list[msgspec.Raw]
+
+
+def _totals(emulator: Emulator, _content: bytes) -> Json:
+    """What a complete copy of the site holds: things whose number a client can count in its own tables."""
+    issues = emulator.site.issues.values()
+    return {
+        "issues": len(issues),
+        "comments": sum(len(issue.comments) for issue in issues),
+        "worklogs": sum(len(issue.worklogs) for issue in issues),
+        "histories": sum(len(issue.histories) for issue in issues),
+        "items": sum(_items(history) for issue in issues for history in issue.histories),
+    }
+
+
+def _items(history: Entry) -> int:
+    return len(msgspec.json.decode(history.body, type=_History).items)
 
 
 def _requests(emulator: Emulator, _content: bytes) -> Json:

@@ -3,8 +3,10 @@
 import re
 import shlex
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from digital_spiral.bootstrap.runtime import open_runtime
@@ -13,10 +15,24 @@ from digital_spiral.interfaces.cli.app import build_app
 from jira_emulator.__main__ import cli as emulator
 
 ROOT = Path(__file__).resolve().parents[2]
+CONTRACT = ROOT / "src" / "digital_spiral" / "openapi" / "digital-spiral.v1.yaml"
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
 WIDE = {"COLUMNS": "300"}
-COMMANDS = ["demo", "connect", "instances", "sync backfill", "sync status", "census", "worker", "beat", "db upgrade"]
-COMMANDS += ["db current", "db downgrade", "tenants create", "doctor", "down", "reset"]
+COMMANDS = [
+    "up",
+    "api",
+    "demo",
+    "connect",
+    "instances",
+    "sync backfill",
+    "sync status",
+    "census",
+    "worker",
+    "beat",
+    "db upgrade",
+]
+COMMANDS += ["db current", "db downgrade", "tenants create", "keys create", "keys list", "keys revoke", "doctor"]
+COMMANDS += ["down", "reset"]
 
 
 def shell_lines() -> list[str]:
@@ -50,6 +66,9 @@ def test_commands_of_the_documents_exist_with_their_options(line: str) -> None:
             text = help_of(words[0], words[1:])
             for option in (word for word in words if word.startswith("--")):
                 assert option in text
+        case "curl":
+            path = urlsplit(words[-1]).path
+            assert path in yaml.safe_load(CONTRACT.read_text("utf-8"))["paths"]
         case other:
             assert other == "git"
 

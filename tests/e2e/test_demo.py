@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import httpx2
 import psutil
 import pytest
 
@@ -35,6 +36,7 @@ FIGURES = {
     "census_seconds",
     "worker_peak_rss_mb",
     "census",
+    "api",
 }
 
 
@@ -77,6 +79,8 @@ def test_demo_once_proves_the_copy_and_can_be_repeated(home: Path) -> None:
         assert answer["census"]["compared"] > issues
         assert answer["jira_requests"] > 0
         assert answer["worker_peak_rss_mb"] > 10
+        assert answer["api"]["status"] == 200
+        assert "-" in answer["api"]["issue"]
         assert processes_of(home) == []
 
 
@@ -92,7 +96,12 @@ def test_demo_stays_up_until_interrupted(home: Path) -> None:
     text = "".join(shown)
     assert "100.00 %" in text, text
     children = psutil.Process(demo.pid).children(recursive=True)
-    assert len(children) >= 3
+    assert len(children) >= 4
+    _, _, header, address = shlex.split(next(line for line in shown if line.startswith("curl ")))[1:]
+    name, _, value = header.partition(": ")
+    answer = httpx2.get(address, headers={name: value})
+    assert answer.status_code == 200
+    assert len(answer.json()["items"]) == 1
     psql = next(line for line in shown if "/psql " in line)
     query = [*shlex.split(psql), "-Atc", "select count(*) from issues"]
     count = subprocess.run(query, capture_output=True, text=True, check=True)

@@ -11,17 +11,17 @@ import pytest
 from digital_spiral.domain.errors import Conflict, Unavailable
 from digital_spiral.interfaces.cli import children as children_module
 from digital_spiral.interfaces.cli.children import Children
-from digital_spiral.interfaces.cli.demo import only_demo
+from digital_spiral.interfaces.cli.interruption import only_one, refuse_while_up
 
 pytestmark = pytest.mark.process
 
 # A child that starts a child of its own, says so, and waits.
 WAITING = """
-import signal, subprocess, sys
+import os, signal, subprocess, sys
 if "stubborn" in sys.argv:
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
 below = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
-print(below.pid, flush=True)
+print(os.getpid(), below.pid, flush=True)
 signal.pause()
 """
 FAILING = """
@@ -36,9 +36,8 @@ from digital_spiral.interfaces.cli.children import Children
 
 async def main():
     async with Children(Path(sys.argv[1])) as children:
-        process = await children.start("waiting", ["waiting"], piped=True)
-        await process.stdout.readline()
-        print(process.pid, flush=True)
+        output = await children.start_talking("waiting", ["waiting"])
+        print((await output.readline()).decode().split()[0], flush=True)
         await asyncio.Event().wait()
 
 asyncio.run(main())
@@ -56,10 +55,8 @@ def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def start_waiting(children: Children, *arguments: str) -> list[psutil.Process]:
     """Start a waiting child and return it with its own child."""
-    process = await children.start("waiting", ["waiting", *arguments], piped=True)
-    assert process.stdout is not None
-    below = int(await process.stdout.readline())
-    return [psutil.Process(process.pid), psutil.Process(below)]
+    output = await children.start_talking("waiting", ["waiting", *arguments])
+    return [psutil.Process(int(pid)) for pid in (await output.readline()).split()]
 
 
 def assert_gone(processes: list[psutil.Process]) -> None:
@@ -135,8 +132,20 @@ def test_children_die_with_a_killed_demo(tmp_path: Path) -> None:
             process.kill()
 
 
-def test_one_home_has_one_demo_at_a_time(tmp_path: Path) -> None:
-    with only_demo(tmp_path), pytest.raises(Conflict, match="Another demo runs"), only_demo(tmp_path):
-        pytest.fail("two demos hold one home")
-    with only_demo(tmp_path):
-        assert (tmp_path / "demo.lock").exists()
+def test_one_home_has_one_supervisor_at_a_time(tmp_path: Path) -> None:
+    with only_one(tmp_path, "up"):
+        second = only_one(tmp_path, "demo")
+        with pytest.raises(Conflict, match=rf"`digital-spiral up` \(process \d+\) runs in {tmp_path}"), second:
+            pytest.fail("two of them hold one home")
+        with pytest.raises(Conflict, match="Stop it first"):
+            refuse_while_up(tmp_path)
+    refuse_while_up(tmp_path)
+    with only_one(tmp_path, "demo"):
+        assert "demo" in (tmp_path / "up.lock").read_text()
+
+
+def test_nothing_is_made_to_see_that_nothing_runs(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    refuse_while_up(home)
+    assert list(home.iterdir()) == []

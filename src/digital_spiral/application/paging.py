@@ -8,7 +8,8 @@ import base64
 import binascii
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from datetime import datetime
+from typing import Annotated, Generic, TypeVar
 
 import msgspec
 
@@ -16,6 +17,9 @@ from digital_spiral.domain.errors import Invalid
 
 Item = TypeVar("Item")
 Position = TypeVar("Position")
+
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+"""A moment in a position; one without its offset from UTC is none."""
 
 _ALTCHARS = b"-_"
 
@@ -55,7 +59,7 @@ def decode_cursor(listing: str, cursor: str, shape: type[Position]) -> Position:
     Args:
         listing: Name of the list and its order.
         cursor: What the caller sent.
-        shape: The position's type, a tuple such as ``tuple[datetime, UUID, int]``.
+        shape: The position's type, a tuple such as ``tuple[Instant, UUID, int]``.
 
     Raises:
         Invalid: The cursor is none of this list.
@@ -66,5 +70,5 @@ def decode_cursor(listing: str, cursor: str, shape: type[Position]) -> Position:
         if not parts or msgspec.json.decode(parts[0], type=str) != listing:
             raise Invalid("The cursor belongs to another list or order. Start again without one.")
         return msgspec.json.decode(b"[" + b",".join(bytes(part) for part in parts[1:]) + b"]", type=shape)
-    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError) as error:
+    except (UnicodeEncodeError, binascii.Error, msgspec.MsgspecError, RecursionError) as error:
         raise Invalid("The cursor is none that a page gave. Start again without one.") from error

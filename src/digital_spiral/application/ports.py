@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequ
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 from uuid import UUID
 
 from digital_spiral.domain.entities.agile import Board, Sprint
@@ -81,6 +81,9 @@ class Runs(Protocol):
 
     async def advance(self, run_id: UUID, epoch: int, progress: Progress) -> None:
         """Add progress; raises ``LeaseLost`` unless ``epoch`` is still the run's. Call it last before a commit."""
+
+    async def note_wait(self, run_id: UUID, epoch: int, reason: str) -> None:
+        """Note in ``error`` what an unfinished run waits for; the next rows that it writes take the note away."""
 
     async def finish(self, run_id: UUID, epoch: int, now: datetime, error: str | None) -> None:
         """End a run, well (no error) or badly; raises ``LeaseLost`` as ``advance`` does."""
@@ -192,11 +195,11 @@ class ApiKeys(Protocol):
     async def list(self) -> list[ApiKey]:
         """All of them, oldest first, revoked ones included."""
 
-    async def revoke(self, key_id: UUID, now: datetime) -> None:
-        """Mark a key as revoked; revoking twice keeps the first moment."""
+    async def revoke(self, key_id: UUID, now: datetime) -> bool:
+        """Mark a key as revoked; False when it was revoked before, which keeps its moment."""
 
-    async def used(self, key_id: UUID, now: datetime) -> None:
-        """Note that a key was used."""
+    async def used(self, key_id: UUID, now: datetime, unless_since: datetime) -> None:
+        """Note that a key was used, unless a use later than ``unless_since`` is noted already."""
 
 
 class AuditLog(Protocol):
@@ -364,6 +367,18 @@ class Meter(Protocol):
     def run_ended(self, outcome: str, seconds: float) -> None:
         """A run has ``succeeded`` or ``failed``, so many seconds after it was asked for."""
 
+
+@dataclass(frozen=True, slots=True)
+class ReadinessCheck:
+    """One thing that requests need; ``detail`` is a sentence without addresses, fit for strangers."""
+
+    name: Literal["database", "migrations", "redis"]
+    ok: bool
+    detail: str
+
+
+Readiness = Callable[[], Awaitable[list[ReadinessCheck]]]
+"""Looks at everything that requests need; takes a few seconds at most and raises nothing."""
 
 PeakMemory = Callable[[], int]
 """The largest resident set size of this process so far, in bytes."""

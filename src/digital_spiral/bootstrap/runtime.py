@@ -3,19 +3,22 @@
 import asyncio
 import shlex
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from digital_spiral.application.services import Services
+from digital_spiral.bootstrap import telemetry
 from digital_spiral.bootstrap.doctor import diagnose
-from digital_spiral.bootstrap.logs import configure_logging
+from digital_spiral.bootstrap.readiness import build_readiness
 from digital_spiral.bootstrap.services import application_role, build_services, check_database, owner_url
+from digital_spiral.bootstrap.supervision import begin_log, embedded_servers, make_usable_home
+from digital_spiral.bootstrap.telemetry import metrics_folder
 from digital_spiral.domain.errors import Conflict, NotFound
-from digital_spiral.infrastructure.config.home import make_home
 from digital_spiral.infrastructure.config.settings import Settings, load_settings
 from digital_spiral.infrastructure.database import migrate
 from digital_spiral.infrastructure.database.policies import SETTING
@@ -25,11 +28,15 @@ from digital_spiral.infrastructure.embedded.folder import home_errors
 from digital_spiral.infrastructure.embedded.postgres import postgres_status
 from digital_spiral.infrastructure.embedded.redis import redis_status
 from digital_spiral.infrastructure.embedded.servers import Servers, ensure_servers, stop_servers
+from digital_spiral.infrastructure.observability.metric_files import clear_metric_files
 from digital_spiral.infrastructure.queue.celery_app import create_celery
 from digital_spiral.infrastructure.queue.worker import run_beat, run_worker
 from digital_spiral.interfaces.cli.runtime import Revision, Runtime, Session
 
-ERASED = ("postgres", "redis", "logs", "demo.lock")
+if TYPE_CHECKING:
+    from digital_spiral.infrastructure.observability.tracing import Tracing
+
+ERASED = ("postgres", "redis", "logs", "metrics", "up.lock")
 
 
 def open_runtime(home: Path | None) -> Runtime:
@@ -40,13 +47,16 @@ def open_runtime(home: Path | None) -> Runtime:
     """
     settings = load_settings(home)
     # A command answers on its own; only a process that runs on for itself tells of its everyday work.
-    configure_logging(settings.log_level if settings.log_level in {"debug", "error"} else "warning")
+    level = settings.log_level if settings.log_level in {"debug", "error"} else "warning"
+    telemetry.configure_logging(level, "cli", json=False, redaction=telemetry.redaction_of(settings))
     token = settings.jira_token.get_secret_value() if settings.jira_token else None
     return Runtime(
         home=settings.home,
         jira_token=token,
+        make_home=lambda: make_usable_home(settings),
         open_session=lambda: open_session(settings),
         start_servers=lambda: start_servers(settings),
+        embedded_servers=lambda: embedded_servers(settings),
         stop_servers=lambda: stop_servers(settings.home),
         erase=lambda: erase(settings),
         upgrade=lambda revision: upgrade(settings, revision),
@@ -54,7 +64,10 @@ def open_runtime(home: Path | None) -> Runtime:
         revision=lambda: revision(settings),
         work=lambda concurrency: work(settings, concurrency),
         beat=lambda: beat(settings),
+        serve=lambda host, port, ready: serve_api(settings, host, port, ready),
         diagnose=lambda: diagnose(settings),
+        begin_log=lambda service: begin_log(settings, service),
+        clear_metrics=lambda: clear_metric_files(metrics_folder(settings)),
     )
 
 
@@ -73,6 +86,7 @@ async def open_session(settings: Settings) -> AsyncIterator[Session]:
             services=services,
             find_tenant=lambda name_or_id: find_tenant_id(services, servers, name_or_id),
             psql_command=lambda tenant_id: psql_command(servers, tenant_id),
+            readiness=build_readiness(servers),
         )
     finally:
         await services.close()
@@ -117,8 +131,7 @@ def start_servers(settings: Settings) -> bool:
 
     When one fails, the others that this call started are stopped.
     """
-    with home_errors(settings.home):
-        make_home(settings.home)
+    make_usable_home(settings)
     running = [] if settings.database_url else [postgres_status(settings.home) is not None]
     running += [] if settings.redis_url else [redis_status(settings.home) is not None]
     all_down = bool(running) and not any(running)
@@ -176,18 +189,29 @@ def revision(settings: Settings) -> Revision:
 
 def work(settings: Settings, concurrency: int | None) -> int:
     """Run a worker until it is told to stop; return its exit status."""
+    telemetry.begin_log(settings, "worker")
     servers = ensure_servers(settings)
-    configure_logging(settings.log_level)
     asyncio.run(check_database(servers))
-    return run_worker(
-        create_celery(servers.broker_url),
-        lambda: build_services(settings, servers),
-        concurrency or settings.worker_concurrency,
-    )
+
+    def build() -> tuple[Services, "Tracing | None"]:
+        metrics = telemetry.open_metrics(metrics_folder(settings), "worker")
+        metrics.note_memory()
+        tracing = telemetry.open_tracing(settings, "worker")
+        return build_services(settings, servers, metrics, tracing), tracing
+
+    return run_worker(create_celery(servers.broker_url), build, concurrency or settings.worker_concurrency)
+
+
+def serve_api(settings: Settings, host: str | None, port: int | None, ready: Callable[[str], None]) -> None:
+    """Serve the API until told to stop."""
+    # The web framework takes half a second to import, and only this command needs it.
+    from digital_spiral.bootstrap.rest import serve
+
+    serve(settings, host or settings.api_host, settings.api_port if port is None else port, ready)
 
 
 def beat(settings: Settings) -> None:
     """Ask for the sweep for abandoned runs until told to stop."""
+    telemetry.begin_log(settings, "beat")
     servers = ensure_servers(settings)
-    configure_logging(settings.log_level)
     run_beat(create_celery(servers.broker_url, sweep_seconds=settings.lease_sweep_seconds))

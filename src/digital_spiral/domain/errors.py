@@ -1,7 +1,7 @@
 """Errors, one class per reaction of the caller. Each message is a sentence a user can act on.
 
-``SpiralError`` is the root: ``NotFound``, ``Forbidden``, ``Unauthorized``, ``Invalid``, ``Conflict``,
-``RateLimited``, ``Unavailable``, ``UnreadableAnswer`` and ``LeaseLost`` are its kinds.
+``SpiralError`` is the root: ``NotFound``, ``Forbidden``, ``Unauthorized``, ``Unauthenticated``, ``Invalid``,
+``Conflict``, ``RateLimited``, ``Unavailable``, ``UnreadableAnswer``, ``LeaseLost`` and ``Misconfigured`` are its kinds.
 """
 
 
@@ -21,6 +21,18 @@ class Unauthorized(SpiralError):
     """Jira refused the credentials."""
 
     code = "unauthorized"
+
+
+class Unauthenticated(SpiralError):
+    """A request brought no API key that is known and in force. The sentence is the same whatever the cause."""
+
+    code = "unauthenticated"
+
+    def __init__(self) -> None:
+        super().__init__(
+            "The API key is missing, unknown, expired or revoked. `digital-spiral keys create` makes one; send it as "
+            "`Authorization: Bearer <key>`."
+        )
 
 
 class Forbidden(SpiralError):

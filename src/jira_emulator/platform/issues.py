@@ -56,6 +56,7 @@ def bulk_fetch(call: Call) -> Answer:
     allowed = limits.bulk_plain_ids if plain else limits.bulk_ids
     if not 1 <= len(request.issue_ids_or_keys) <= allowed or len(request.properties or ()) > limits.properties:
         raise invalid_payload()
+    call.journal.ask_issues(len(request.issue_ids_or_keys))
     found: dict[int, Issue] = {}
     errors: list[Json] = []
     for id_or_key in request.issue_ids_or_keys:

@@ -67,6 +67,8 @@ class Rows:
                 changes[column.name] = {sa.Uuid: uuid.UUID(int=2), sa.Text: "2"}.get(type(column.type), 2)
         if table.name == "jira_instances":
             changes |= {"name": "2", "base_url": "2"}
+        if table.name == "api_keys":
+            changes |= {"prefix": "2"}
         if table.name == "sync_runs":
             changes |= {"state": RunState.FAILED}
         return self.sample(table, **changes)

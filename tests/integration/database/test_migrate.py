@@ -1,5 +1,6 @@
 """The migrations against the real server: what they make is what ``tables.py`` says, and they can be taken back."""
 
+import ast
 import asyncio
 import importlib.resources
 import re
@@ -12,6 +13,8 @@ from alembic.migration import MigrationContext
 
 from digital_spiral.domain.errors import Misconfigured, Unavailable
 from digital_spiral.infrastructure.database import migrate
+from digital_spiral.infrastructure.database.repositories.api_keys import ApiKeyRepository
+from digital_spiral.infrastructure.database.repositories.issue_reads import IssueReadsRepository
 from digital_spiral.infrastructure.database.repositories.mirror import MirrorRepository
 from digital_spiral.infrastructure.database.repositories.runs import RunRepository
 from digital_spiral.infrastructure.database.session import create_single_engine
@@ -91,16 +94,31 @@ async def test_large_json_is_stored_uncompressed(database: Database) -> None:
     assert {(row["relation"], row["attname"]) for row in rows} == {(c.table.name, c.name) for c in EXTERNAL_COLUMNS}
 
 
+def index_comments(migration: str) -> list[str]:
+    """For each index that a migration makes, the comment above it; indexes next to each other may share one."""
+    lines = migration.splitlines()
+    functions = [node for node in ast.parse(migration).body if isinstance(node, ast.FunctionDef)]
+    made = [
+        (function.lineno, call.lineno)
+        for function in functions
+        if function.name != "_index"
+        for call in ast.walk(function)
+        if isinstance(call, ast.Call) and ast.unparse(call.func) in ("_index", "op.create_index")
+    ]
+    above = [[line.strip() for line in reversed(lines[first : last - 1])] for first, last in made]
+    return [next((line for line in each if line.startswith("# ")), "no comment") for each in above]
+
+
 def test_every_index_names_a_query_that_exists() -> None:
     versions = importlib.resources.files("digital_spiral.infrastructure.database") / "migrations" / "versions"
-    text = (versions / "0001_foundation.py").read_text("utf-8")
-    body = text[text.index("def _make_indexes") : text.index("def _index")]
+    migrations = [file.read_text("utf-8") for file in versions.iterdir() if file.name.endswith(".py")]
+    comments = [comment for text in migrations for comment in index_comments(text)]
     secondary = [index for table in metadata.tables.values() for index in table.indexes]
-    assert len(re.findall(r"(?m)^    (?:op\.create)?_index\(", body)) == len(secondary)
-    assert body.splitlines()[1].startswith("    # ")
-    repositories = {"MirrorRepository": MirrorRepository, "RunRepository": RunRepository}
-    for comment in re.findall(r"(?m)^    # (.*)$", body):
-        named = re.match(r"(\w+)\.(\w+)(?: and (\w+))?", comment)
+    assert len(comments) == len(secondary)
+    classes = (ApiKeyRepository, IssueReadsRepository, MirrorRepository, RunRepository)
+    repositories = {each.__name__: each for each in classes}
+    for comment in comments:
+        named = re.match(r"# (\w+)\.(\w+)(?: and (\w+))?", comment)
         assert named, comment
         for method in filter(None, named.groups()[1:]):
             assert callable(getattr(repositories[named[1]], method)), comment

@@ -69,7 +69,7 @@ async def test_a_superuser_is_refused_and_never_told_to_lose_its_rights(database
 async def test_the_owner_is_refused(database: Database) -> None:
     message = await refusal(database.owner_url)
     others = len(metadata.tables) - 3
-    assert f"owns, or may become the owner of, attachments, audit_log, boards and {others} more tables" in message
+    assert f"owns, or may become the owner of, api_keys, attachments, audit_log and {others} more tables" in message
     assert f"ALTER ROLE {OWNER_ROLE} LOGIN NOSUPERUSER" not in message
 
 
@@ -88,7 +88,7 @@ async def test_the_owner_is_refused(database: Database) -> None:
         ("GRANT CREATE ON SCHEMA public TO {role}", "may make tables"),
         ("GRANT TRUNCATE ON issues TO {role}", "may empty, past all row security, (TRUNCATE) issues"),
         ("GRANT TRIGGER ON comments TO {role}", "may refer to or put triggers on (REFERENCES, TRIGGER) comments"),
-        ("SELECT", "may not read and write attachments"),
+        ("SELECT", "may not read and write api_keys"),
         ("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}", "is not bound by the row security of"),
         ("GRANT ALL ON ALL TABLES IN SCHEMA public TO {role}", f"is not '{APP_ROLE}', for which the tables were made"),
     ],

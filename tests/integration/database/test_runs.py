@@ -2,16 +2,19 @@
 
 import asyncio
 import uuid
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 import sqlalchemy as sa
 
+from digital_spiral.application.paging import encode_cursor
 from digital_spiral.application.ports import OpenUnitOfWork
+from digital_spiral.application.use_cases.sync.run_status import RunStatus
 from digital_spiral.domain.entities.mirror import WriteCounts
 from digital_spiral.domain.entities.sync import MAX_SKIPS, Progress, RunState, Skip, SyncRun
 from digital_spiral.domain.entities.tenancy import Tenant
-from digital_spiral.domain.errors import Conflict, LeaseLost, NotFound
+from digital_spiral.domain.errors import Conflict, Invalid, LeaseLost, NotFound
 from digital_spiral.infrastructure.database.session import create_single_engine
 from tests.integration.conftest import Database
 from tests.integration.database.test_instances import instance
@@ -269,3 +272,95 @@ async def test_watermarks(open_uow: OpenUnitOfWork, run: SyncRun) -> None:
         assert await uow.runs.watermark(site, "issues:10000", None) == 6
         assert await uow.runs.watermark(site, "issues:10000", uuid.uuid4()) == 0
         assert await uow.runs.watermark(uuid.uuid4(), "issues:10000", None) == 0
+
+
+async def ended(
+    open_uow: OpenUnitOfWork, tenant: Tenant, instance_id: uuid.UUID, hours: Sequence[int]
+) -> list[SyncRun]:
+    """Runs that ended, each created at noon plus some hours; the newest first, and of equal ones the greater id."""
+    runs = []
+    for hour in hours:
+        run = new_run(tenant, instance_id, NOON + timedelta(hours=hour))
+        await add(open_uow, run)
+        taken = await take(open_uow, run)
+        async with open_uow(tenant.id) as uow:
+            await uow.runs.finish(run.id, taken.epoch, NOON, None)
+            await uow.commit()
+        runs.append(run)
+    return sorted(runs, key=lambda run: (run.created_at, run.id), reverse=True)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+async def test_runs_page_by_page(open_uow: OpenUnitOfWork, tenant: Tenant, instance_id: uuid.UUID, limit: int) -> None:
+    other = instance(tenant, "other")
+    async with open_uow(tenant.id) as uow:
+        await uow.instances.add(other)
+        await uow.commit()
+    runs = await ended(open_uow, tenant, instance_id, [3, 1, 1, 1, 2, 0])
+    elsewhere = await ended(open_uow, tenant, other.id, [1, 5])
+    status = RunStatus(open_uow)
+    found: list[uuid.UUID] = []
+    cursor = None
+    while True:
+        page = await status.page(tenant.id, instance_id, limit, cursor)
+        found += [run.id for run in page.items]
+        cursor = page.next_cursor
+        if cursor is None:
+            break
+        assert len(page.items) == limit
+    assert found == [run.id for run in runs]
+    latest = await status.latest(tenant.id, other.id)
+    assert latest is not None
+    assert latest.id == elsewhere[0].id
+
+
+async def test_a_run_is_one_of_its_instance_only(open_uow: OpenUnitOfWork, two_tenants: tuple[Tenant, Tenant]) -> None:
+    own, stranger = two_tenants
+    sites = [instance(own), instance(own, "other"), instance(stranger)]
+    for site in sites:
+        async with open_uow(site.tenant_id) as uow:
+            await uow.instances.add(site)
+            await uow.commit()
+    run = new_run(own, sites[0].id)
+    await add(open_uow, run)
+    status = RunStatus(open_uow)
+    assert await status.of_instance(own.id, sites[0].id, run.id) == run
+    for tenant_id, instance_id, run_id in (
+        (own.id, sites[1].id, run.id),
+        (own.id, sites[0].id, uuid.uuid4()),
+        (own.id, sites[2].id, run.id),
+        (stranger.id, sites[0].id, run.id),
+        (stranger.id, sites[2].id, run.id),
+    ):
+        with pytest.raises(NotFound):
+            await status.of_instance(tenant_id, instance_id, run_id)
+    for tenant_id, instance_id in ((own.id, sites[2].id), (stranger.id, sites[0].id), (own.id, uuid.uuid4())):
+        with pytest.raises(NotFound, match="no Jira instance"):
+            await status.page(tenant_id, instance_id, 5, None)
+
+
+async def test_a_cursor_of_runs_that_was_tampered_with(
+    open_uow: OpenUnitOfWork, tenant: Tenant, instance_id: uuid.UUID
+) -> None:
+    beyond = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+    for cursor in ("nonsense", encode_cursor("sync-runs", (beyond, instance_id)), encode_cursor("projects", (NOON,))):
+        with pytest.raises(Invalid):
+            await RunStatus(open_uow).page(tenant.id, instance_id, 5, cursor)
+
+
+async def test_what_a_run_waits_for_is_noted_until_it_writes_rows(open_uow: OpenUnitOfWork, run: SyncRun) -> None:
+    async def note(epoch: int, reason: str) -> str | None:
+        async with open_uow(run.tenant_id) as uow:
+            await uow.runs.note_wait(run.id, epoch, reason)
+            await uow.commit()
+        return (await stored(open_uow, run)).error
+
+    running = await take(open_uow, run)
+    assert await note(running.epoch, "The disk is full.") == "The disk is full."
+    await advance(open_uow, running, Progress(phase="issues"))
+    assert (await stored(open_uow, run)).error == "The disk is full."
+    await advance(open_uow, running, Progress(counts={"issues": WriteCounts(created=1)}))
+    assert (await stored(open_uow, run)).error is None
+    assert await note(running.epoch - 1, "Another worker's.") is None
+    await finish(open_uow, running)
+    assert await note(running.epoch, "Too late.") is None

@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from datetime import datetime, timedelta, timezone
 
 import asyncpg
 import pytest
@@ -11,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from digital_spiral.application.ports import OpenUnitOfWork
 from digital_spiral.domain.entities.tenancy import Tenant
-from digital_spiral.domain.errors import Conflict, Misconfigured, SpiralError, Unavailable
+from digital_spiral.domain.errors import Conflict, Invalid, Misconfigured, SpiralError, Unavailable
 from digital_spiral.infrastructure.database.session import connect, create_engine, create_single_engine
 from digital_spiral.infrastructure.database.unit_of_work import open_unit_of_work
 from tests.integration.conftest import Database
@@ -116,6 +117,35 @@ async def test_errors_of_the_driver_itself_are_translated_too(open_uow: OpenUnit
     with pytest.raises(Unavailable, match="disk is full"):
         async with connect(engine) as connection:
             await (await driver(connection)).execute(signals("53100"))
+
+
+BEYOND = datetime.max.replace(tzinfo=timezone(timedelta(hours=-14)))
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "value"),
+    [
+        ("bigint", sa.BigInteger(), 2**63),
+        ("text", sa.Text(), "\ud800"),
+        ("timestamptz", sa.TIMESTAMP(timezone=True), BEYOND),
+    ],
+    ids=["bigint", "text", "timestamptz"],
+)
+async def test_a_value_that_the_driver_cannot_send(
+    engine: AsyncEngine, name: str, kind: sa.types.TypeEngine[object], value: object
+) -> None:
+    with pytest.raises(Invalid, match=r"^PostgreSQL cannot hold a value\.$"):
+        async with connect(engine) as connection:
+            await connection.execute(sa.select(sa.literal(value, kind)))
+    with pytest.raises(Invalid, match=r"^PostgreSQL cannot hold a value\.$"):
+        async with connect(engine) as connection:
+            await (await driver(connection)).fetch(f"SELECT $1::{name}", value)
+
+
+async def test_a_value_of_the_wrong_type_is_a_bug(engine: AsyncEngine) -> None:
+    with pytest.raises(asyncpg.DataError, match="expected"):
+        async with connect(engine) as connection:
+            await (await driver(connection)).fetch("SELECT $1::text", 5)
 
 
 async def test_bugs_pass_unchanged(engine: AsyncEngine) -> None:

@@ -43,7 +43,24 @@ async def test_requests_are_counted_by_endpoint_method_and_status(client: httpx2
         {"method": "GET", "endpoint": path, "status": 404, "count": 1},
         {"method": "GET", "endpoint": "(no endpoint)", "status": 404, "count": 1},
     ]
-    assert await control(client, "DELETE", "requests") == {"total": 0, "requests": []}
+    assert await control(client, "DELETE", "requests") == {"total": 0, "issues_asked": 0, "requests": []}
+
+
+async def test_issues_asked_for_in_bulk_are_counted(client: httpx2.AsyncClient) -> None:
+    """Every id counts: those of issues that do not exist, and those that are asked for again."""
+    for ids in (["10001", "10002", "10003"], ["10002", "99999"]):
+        assert (await client.post(BULK, json={"issueIdsOrKeys": ids, "fields": ["*all"]})).status_code == 200
+    assert (await client.post(BULK, json={"issueIdsOrKeys": [], "fields": ["*all"]})).status_code == 400
+    await client.get("/rest/api/3/issue/ALPHA-1")
+    assert (await control(client, "GET", "requests"))["issues_asked"] == 5
+    assert (await control(client, "DELETE", "requests"))["issues_asked"] == 0
+
+
+async def test_totals_tell_what_a_complete_copy_holds(client: httpx2.AsyncClient) -> None:
+    expected = {"issues": 66, "comments": 25, "worklogs": 23, "histories": 133, "items": 133}
+    assert await control(client, "GET", "totals") == expected
+    await control(client, "POST", "drift", {"issue": "ALPHA-1", "comment": {"add": "One more"}})
+    assert await control(client, "GET", "totals") == expected | {"comments": 26}
 
 
 async def test_the_clock_moves(client: httpx2.AsyncClient, site: Site) -> None:

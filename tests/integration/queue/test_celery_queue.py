@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 import redis
+import structlog
 from celery import Celery
 
 from digital_spiral.domain.errors import Unavailable
@@ -15,6 +16,7 @@ from digital_spiral.infrastructure.embedded.redis import RedisServer, broker_url
 from digital_spiral.infrastructure.queue.celery_app import (
     RUN_BACKFILL,
     RUN_EXPIRES_SECONDS,
+    SWEEP,
     CeleryRunQueue,
     create_celery,
 )
@@ -57,6 +59,18 @@ async def test_a_run_becomes_a_message_that_expires(app: Celery, broker: "redis.
     assert abs((expires - sent).total_seconds() - RUN_EXPIRES_SECONDS) < 5
     assert str(tenant_id) in message["headers"]["argsrepr"]
     assert str(run_id) in message["headers"]["argsrepr"]
+
+
+async def test_a_message_says_when_it_was_sent_and_whose_work_it_belongs_to(app: Celery, broker: "redis.Redis") -> None:
+    tenant_id, run_id = uuid4(), uuid4()
+    with structlog.contextvars.bound_contextvars(request_id="r1", key="abcd2345", tenant_id="another"):
+        await CeleryRunQueue(app).enqueue_run(tenant_id, run_id)
+    app.send_task(SWEEP)  # as beat does
+    sweep, run = (json.loads(message)["headers"] for message in broker.lrange(QUEUE, 0, -1))
+    assert run["ds_context"] == {"request_id": "r1", "tenant_id": str(tenant_id), "run_id": str(run_id)}
+    assert sweep["ds_context"] == {}
+    assert time.time() - 60 < run["sent_at"] <= sweep["sent_at"] <= time.time()
+    assert "traceparent" not in run
 
 
 async def test_a_queue_that_does_not_answer_is_a_sentence(redis_server: RedisServer) -> None:

@@ -231,12 +231,20 @@ def probe_jira(transport: httpx2.AsyncBaseTransport) -> ProbeJira:
     return jira_prober(hash_email=KEY.hash_email, transport=transport)
 
 
-async def connect_site(tenant: Tenant, site: Site, engine: AsyncEngine, transport: httpx2.AsyncBaseTransport) -> Copy:
+async def connect_site(
+    tenant: Tenant,
+    site: Site,
+    engine: AsyncEngine,
+    transport: httpx2.AsyncBaseTransport,
+    *,
+    name: str = "acme",
+    address: str = ADDRESS,
+) -> Copy:
     """Connect the site behind ``transport``; nothing is copied yet."""
     open_uow = open_unit_of_work(engine)
     prober = jira_prober(hash_email=KEY.hash_email, transport=transport)
     connection = await ConnectInstance(open_uow, prober, KEY, utc_now).connect(
-        tenant.id, base_url=ADDRESS, credentials=CREDENTIALS, name="acme", actor="tester"
+        tenant.id, base_url=address, credentials=CREDENTIALS, name=name, actor="tester"
     )
     opener = jira_opener(KEY, hash_email=KEY.hash_email, patience=QUICK, transport=transport)
     return Copy(tenant, connection.instance, site, open_uow, opener, DatabaseLease(engine), transport, engine)

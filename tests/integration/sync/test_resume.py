@@ -9,7 +9,9 @@ import pytest
 import sqlalchemy as sa
 
 from digital_spiral.application.ports import UnitOfWork
+from digital_spiral.application.use_cases.sync import run_backfill
 from digital_spiral.application.use_cases.sync.run_backfill import MAX_TAKES
+from digital_spiral.application.use_cases.sync.run_session import FURTHEST
 from digital_spiral.application.use_cases.sync.sweep import SweepRuns
 from digital_spiral.domain.entities.sync import RunState
 from digital_spiral.domain.errors import Conflict, NotFound, Unavailable
@@ -170,48 +172,98 @@ async def test_a_run_that_keeps_killing_its_workers_is_given_up(copy: Copy) -> N
     assert f"{MAX_TAKES} workers" in ended.error
 
 
-def failing_store(copy: Copy, after: int) -> Callable[[UnitOfWork], UnitOfWork]:
-    """A database that goes away after so many transactions."""
+def failing_store(after: int, times: int) -> Callable[[UnitOfWork], UnitOfWork]:
+    """A database that after so many transactions refuses some."""
     opened = 0
 
     def meddle(uow: UnitOfWork) -> UnitOfWork:
         nonlocal opened
         opened += 1
-        if opened > after:
+        if after < opened <= after + times:
             raise Unavailable("PostgreSQL is away.")
         return uow
 
     return meddle
 
 
-@pytest.mark.parametrize("after", [5, 20, 27])
-async def test_a_database_that_goes_away_leaves_the_run_to_the_sweep(
-    copy: Copy, after: int, caplog: pytest.LogCaptureFixture
+def waits(caplog: pytest.LogCaptureFixture) -> int:
+    """How often a run waited for its database."""
+    return sum("waits, and tries again" in record.getMessage() for record in caplog.records)
+
+
+@pytest.mark.parametrize("after", [1, 5, 20, 27])
+async def test_a_run_waits_for_a_database_that_takes_nothing(
+    copy: Copy, after: int, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """However often it tries, that is one take: what waits must not be given up as what kills its workers."""
+    monkeypatch.setattr(run_backfill, "FIRST_PAUSE_SECONDS", 0.001)
+    monkeypatch.setattr(run_backfill, "LONGEST_PAUSE_SECONDS", 0.002)
     run = await copy.start()
-    await copy.backfiller(open_uow=store_with(copy.open_uow, failing_store(copy, after))).run(copy.tenant.id, run.id)
-    assert (await copy.run(run.id)).state is RunState.RUNNING
-    assert "left to another attempt: PostgreSQL is away." in caplog.text
+    store = store_with(copy.open_uow, failing_store(after, times=2 * MAX_TAKES))
+    await copy.backfiller(open_uow=store).run(copy.tenant.id, run.id)
+    ended = await copy.run(run.id)
+    assert (ended.state, ended.epoch) == (RunState.SUCCEEDED, 1)
+    assert waits(caplog) > MAX_TAKES / 2
+    assert (await copy.census()).match_percent == 100.0
+
+
+async def test_the_pauses_of_a_waiting_run_grow_and_are_spent_with_the_lease(
+    copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pauses: list[float] = []
     queue = Queue()
 
     async def tenant_ids() -> list[UUID]:
         return [copy.tenant.id]
 
-    sweep = SweepRuns(tenant_ids, copy.open_uow, copy.lease, queue)
-    async with copy.lease.hold(copy.instance.id):
-        assert await sweep.sweep() == 0
-    assert await sweep.sweep() == 1
-    assert queue.sent == [(copy.tenant.id, run.id)]
-    await copy.backfiller().run(copy.tenant.id, run.id)
+    async def watched(seconds: float) -> None:
+        pauses.append(seconds)
+        assert await SweepRuns(tenant_ids, copy.open_uow, copy.lease, queue).sweep() == 0
+
+    run = await copy.start()
+    store = store_with(copy.open_uow, failing_store(after=1, times=8))
+    backfiller = copy.backfiller(open_uow=store)
+    monkeypatch.setattr(run_backfill, "pause_for", watched)
+    await backfiller.run(copy.tenant.id, run.id)
+    assert pauses == [1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+    assert queue.sent == []
     assert (await copy.run(run.id)).state is RunState.SUCCEEDED
-    assert await sweep.sweep() == 0
-    assert (await copy.census()).match_percent == 100.0
 
 
-async def test_connections_that_the_server_ends_leave_the_run_to_the_sweep(
-    copy: Copy, database: Database, caplog: pytest.LogCaptureFixture
+async def test_a_waiting_run_says_what_it_waits_for(copy: Copy, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str | None] = []
+
+    async def look(_seconds: float) -> None:
+        said.append((await copy.run(run.id)).error)
+
+    run = await copy.start()
+    monkeypatch.setattr(run_backfill, "pause_for", look)
+    store = store_with(copy.open_uow, failing_store(after=20, times=1))
+    await copy.backfiller(open_uow=store).run(copy.tenant.id, run.id)
+    ended = await copy.run(run.id)
+    assert said == ["PostgreSQL is away."]
+    assert (ended.state, ended.error) == (RunState.SUCCEEDED, None)
+
+
+async def test_progress_is_no_reason_to_give_up(copy: Copy) -> None:
+    """Only attempts in a row that got no further count, however many workers a long run has outlived."""
+    run = await copy.start()
+    async with copy.open_uow(copy.tenant.id) as uow:
+        for _ in range(MAX_TAKES):
+            await uow.runs.take(run.id, utc_now())
+        await uow.runs.set_watermark(copy.instance.id, FURTHEST, 1, run.id)
+        await uow.commit()
+    await copy.backfiller().run(copy.tenant.id, run.id)
+    ended = await copy.run(run.id)
+    assert (ended.state, ended.epoch) == (RunState.SUCCEEDED, MAX_TAKES + 1)
+    async with copy.open_uow(copy.tenant.id) as uow:
+        assert await uow.runs.watermark(copy.instance.id, FURTHEST, run.id) == MAX_TAKES + 1
+
+
+async def test_another_worker_takes_the_run_whose_connections_the_server_ends(
+    copy: Copy, database: Database, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The lease goes with its connection, so another worker can take over at once."""
+    """The lease goes with its connection, so another worker need not wait for the first one to notice."""
     asked: list[int] = []
     admin = create_single_engine(database.admin_url)
 
@@ -225,15 +277,18 @@ async def test_connections_that_the_server_ends_leave_the_run_to_the_sweep(
                     )
                 )
 
+    async def taken_over(_seconds: float) -> None:
+        assert await copy.lease.is_free(copy.instance.id)
+        await copy.backfiller().run(copy.tenant.id, run.id)
+
     run = await copy.start()
+    monkeypatch.setattr(run_backfill, "pause_for", taken_over)
     await copy.backfiller(open_jira=jira_with(copy.open_jira, issues=watching_issues(asked, end_connections))).run(
         copy.tenant.id, run.id
     )
-    assert (await copy.run(run.id)).state is RunState.RUNNING
-    assert "left to another attempt" in caplog.text
-    assert await copy.lease.is_free(copy.instance.id)
-    await copy.backfiller().run(copy.tenant.id, run.id)
-    assert (await copy.run(run.id)).state is RunState.SUCCEEDED
+    assert waits(caplog) == 1
+    ended = await copy.run(run.id)
+    assert (ended.state, ended.epoch) == (RunState.SUCCEEDED, 2)
     assert (await copy.census()).match_percent == 100.0
 
 

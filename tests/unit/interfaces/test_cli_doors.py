@@ -75,8 +75,10 @@ def program(tmp_path: Path) -> Program:
     runtime = Runtime(
         home=tmp_path,
         jira_token=None,
+        make_home=lambda: calls.made.append("home"),
         open_session=NoSession,
         start_servers=lambda: True,
+        embedded_servers=list,
         stop_servers=lambda: ["Redis", "PostgreSQL"],
         erase=lambda: [tmp_path / "postgres"],
         upgrade=lambda revision: calls.made.append(("upgrade", revision)),
@@ -84,14 +86,17 @@ def program(tmp_path: Path) -> Program:
         revision=lambda: Revision(current="0001", head="0002"),
         work=work,
         beat=lambda: calls.made.append("beat"),
+        serve=lambda host, port, ready: calls.made.append(("serve", host, port)),
         diagnose=healthy,
+        begin_log=lambda service: True,
+        clear_metrics=lambda: True,
     )
     return Program(runtime, calls)
 
 
 def test_the_bare_command_lists_the_commands(program: Program) -> None:
     result = program.run()
-    for name in ("demo", "connect", "instances", "sync", "census", "worker", "beat", "db", "tenants", "doctor"):
+    for name in ("demo", "connect", "instances", "sync", "census", "worker", "beat", "db", "tenants", "keys", "doctor"):
         assert name in result.stdout
 
 
@@ -198,6 +203,17 @@ def test_worker_and_beat_run_what_they_are_told(program: Program) -> None:
     program.run("worker")
     program.run("beat")
     assert program.calls.made == [("work", 3), ("work", None), "beat"]
+
+
+def test_api_listens_where_it_is_told_and_says_when_it_is_ready(program: Program) -> None:
+    def serve(host: str | None, port: int | None, ready: Callable[[str], None]) -> None:
+        ready(f"http://{host}:{port}")
+
+    result = program.run("api", "--host", "127.0.0.1", "--port", "8081", "--json", serve=serve)
+    assert result.stdout.splitlines() == ["digital-spiral api ready: http://127.0.0.1:8081", '{"stopped":"api"}']
+    program.run("api", "--port", "0")
+    assert program.calls.made == [("serve", None, 0)]
+    assert program.run("api", "--port", "70000").exit_code == 2
 
 
 def test_a_worker_that_ends_badly_says_so(program: Program) -> None:

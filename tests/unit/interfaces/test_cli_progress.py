@@ -12,6 +12,7 @@ from digital_spiral.domain.entities.sync import CensusReport, Difference, Findin
 from digital_spiral.interfaces.cli import progress
 from digital_spiral.interfaces.cli.census import census_payload, describe_census
 from digital_spiral.interfaces.cli.demo import Dataset
+from digital_spiral.interfaces.cli.demo_api import DemoApi
 from digital_spiral.interfaces.cli.demo_report import DemoResult, demo_payload, describe_demo
 from digital_spiral.interfaces.cli.sync import run_payload, run_seconds
 
@@ -138,11 +139,12 @@ def result_of(census: CensusReport) -> DemoResult:
         census_seconds=2.5,
         worker_peak_rss=200_000_000,
         psql_command="psql here",
+        api=DemoApi("http://127.0.0.1:1", "ds_key", 200, "DEMO-1", "A summary [draft]", 0.0123),
     )
 
 
 def test_demo_figures_are_of_the_backfill_alone() -> None:
-    payload = demo_payload(result_of(CensusReport(compared={"issues": 2000})))
+    payload = demo_payload(result_of(CensusReport(compared={"issues": 2000})), stays=False)
     assert payload["issues_per_second"] == 500.0
     assert payload["jira_requests_per_1000_issues"] == 25.0
     assert payload["links"] == 5
@@ -158,9 +160,23 @@ def test_demo_is_proven_only_without_differences() -> None:
 
 
 def test_demo_shows_rows_pace_skips_and_a_psql_line() -> None:
-    shown = rendered(*describe_demo(result_of(CensusReport(compared={"issues": 2000}))))
+    shown = rendered(*describe_demo(result_of(CensusReport(compared={"issues": 2000})), stays=True))
     for text in ("2,000", "500.0 issues/s", "issue 3: no fields", "100.00 %", "psql here"):
         assert text in shown
+
+
+def test_only_a_demo_that_stays_up_tells_address_and_key() -> None:
+    result = result_of(CensusReport(compared={"issues": 2000}))
+    asked = {"request": "GET /v1/issues?limit=1", "status": 200, "issue": "DEMO-1", "seconds": 0.012}
+    once, stays = demo_payload(result, stays=False), demo_payload(result, stays=True)
+    assert once["api"] == stays["api"] == asked
+    assert "api_key" not in once
+    assert (stays["api_url"], stays["api_key"]) == ("http://127.0.0.1:1", "ds_key")
+    curl = "curl -s -H 'Authorization: Bearer ds_key' 'http://127.0.0.1:1/v1/issues?limit=1'"
+    assert curl in rendered(*describe_demo(result, stays=True))
+    shown = rendered(*describe_demo(result, stays=False))
+    assert "with 200 in 12 ms: DEMO-1, A summary [draft]" in shown
+    assert "ds_key" not in shown
 
 
 def test_dataset_defaults_to_generated_issues() -> None:

@@ -227,7 +227,7 @@ class HistoryItem(Dto):
 
 
 class Problem(Dto):
-    type: Annotated[str, Field(description="Where the kind of problem is described.")]
+    type: Annotated[str, Field(description="The kind of problem as a URI.")]
     title: Annotated[str, Field(description="The kind of problem in words.")]
     status: int
     detail: Annotated[str, Field(description="What happened and what to do next.")]
@@ -257,7 +257,7 @@ class SyncRun(Dto):
     skipped: Annotated[int, Field(description="Things that were set aside.")]
     skips: Annotated[list[Skip], Field(description="The first 1,000 of them.")]
     replaced_characters: Annotated[int, Field(description="Characters that PostgreSQL cannot hold.")]
-    error: str | None
+    error: Annotated[str | None, Field(description="Why the run failed, or what an unfinished one waits for.")]
     created_at: AwareDatetime
     started_at: AwareDatetime | None
     finished_at: AwareDatetime | None

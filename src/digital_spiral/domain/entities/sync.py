@@ -36,7 +36,9 @@ class SyncRun:
 
     ``epoch`` is the fencing number: it grows each time a worker takes the run, and a batch commits only under the
     epoch it started with. ``requests`` counts HTTP requests to Jira, retries included; ``worker_peak_rss`` is in
-    bytes. ``skips`` holds the first ``MAX_SKIPS`` named skips; ``skipped`` counts them all.
+    bytes. ``skips`` holds the first ``MAX_SKIPS`` named skips; ``skipped`` counts them all. ``progressed_at`` is the
+    moment of the last commit that carried progress. ``error`` says why a run failed, or what an unfinished one
+    waits for.
     """
 
     tenant_id: UUID
@@ -57,6 +59,7 @@ class SyncRun:
     error: str | None = None
     created_at: datetime
     started_at: datetime | None = None
+    progressed_at: datetime | None = None
     finished_at: datetime | None = None
 
 

@@ -24,6 +24,14 @@ class Scope(StrEnum):
     READ_ISSUES = "issues:read"
 
 
+class KeyState(StrEnum):
+    """Whether a key opens anything."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
 @dataclass(kw_only=True)
 class ApiKey:
     """A tenant's key to the API. Of the secret only a hash is kept.
@@ -41,6 +49,14 @@ class ApiKey:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     revoked_at: datetime | None = None
+
+    def state(self, now: datetime) -> KeyState:
+        """The key's state at an instant; a revoked key is that first, expired or not."""
+        if self.revoked_at is not None:
+            return KeyState.REVOKED
+        if self.expires_at is not None and self.expires_at <= now:
+            return KeyState.EXPIRED
+        return KeyState.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)

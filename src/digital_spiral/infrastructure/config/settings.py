@@ -74,8 +74,21 @@ class Settings(BaseSettings):
     lease_sweep_seconds: float = Field(
         default=1.0, gt=0, le=60, description="Seconds between two searches for runs whose worker is gone."
     )
+    api_host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
+    api_port: int = Field(default=8080, ge=0, le=65535, description="Port that the API listens on. 0: a free one.")
+    metrics_token: SecretStr | None = Field(
+        default=None, description="Bearer token that reading the API's /metrics takes. Unset: anybody may read it."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field(
         default="info", description="Least severe log entry that is written."
+    )
+    log_format: Literal["json", "console"] = Field(
+        default="json", description="Form of the log of `api`, `worker`, `beat` and `up`; other commands write text."
+    )
+    otlp_endpoint: str | None = Field(
+        default=None,
+        pattern=r"^https?://[^/]",
+        description="Address of an OTLP/HTTP collector that traces are sent to, without /v1/traces. Unset: no tracing.",
     )
 
     @field_validator("home", mode="after")
@@ -102,7 +115,7 @@ class Settings(BaseSettings):
             raise ValueError("must look like redis://host:6379/0, rediss://host:6380/0 or unix:///path/redis.sock")
         return url
 
-    @field_validator("log_level", mode="before")
+    @field_validator("log_level", "log_format", mode="before")
     @classmethod
     def _lower_case(cls, level: object) -> object:
         return level.lower() if isinstance(level, str) else level

@@ -60,6 +60,11 @@ def current(url: str) -> str | None:
     return asyncio.run(_current(url))
 
 
+async def revision_of(connection: AsyncConnection) -> str | None:
+    """The revision of the database that the connection leads to, None before the first."""
+    return await connection.run_sync(lambda synchronous: MigrationContext.configure(synchronous).get_current_revision())
+
+
 def head() -> str:
     """The newest revision that this version of the product knows."""
     revision = ScriptDirectory.from_config(_config(DEFAULT_APP_ROLE)).get_current_head()
@@ -131,6 +136,4 @@ async def _lock(connection: AsyncConnection) -> None:
 async def _current(url: str) -> str | None:
     engine = create_single_engine(url, application_name="digital-spiral migrations")
     async with connect(engine) as connection:
-        return await connection.run_sync(
-            lambda synchronous: MigrationContext.configure(synchronous).get_current_revision()
-        )
+        return await revision_of(connection)

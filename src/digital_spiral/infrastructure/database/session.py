@@ -4,8 +4,10 @@
 one. Errors that are neither the installation's fault nor a contradiction of the request are bugs and pass unchanged.
 """
 
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, contextmanager
+from typing import Protocol
 
 import asyncpg
 import sqlalchemy as sa
@@ -14,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from digital_spiral.domain.errors import Conflict, Invalid, Misconfigured, SpiralError, Unavailable
+from digital_spiral.infrastructure.database.traced_connection import TracedConnection
 
 APPLICATION_NAME = "digital-spiral"
 CONNECT_SECONDS = 10.0
@@ -68,17 +71,65 @@ _CONFLICTS = {
 }
 
 
+class PoolWatch(Protocol):
+    """Is told how a pool of connections fares."""
+
+    def pool(self, size: int, in_use: int, overflow: int) -> None:
+        """Its connections: kept open at most, in use, and open beyond the first number."""
+
+    def waited_for_connection(self, seconds: float) -> None:
+        """A connection was had after so many seconds."""
+
+
+TraceStatement = Callable[[str], AbstractContextManager[object]]
+"""Surrounds a statement on the driver's own connection, given its text."""
+
+_WATCH, _TRACE = "digital_spiral_watch", "digital_spiral_trace"
+
+
 def create_engine(
-    url: str, *, pool_size: int = 5, max_overflow: int = 5, application_name: str = APPLICATION_NAME
+    url: str,
+    *,
+    pool_size: int = 10,
+    max_overflow: int = 0,
+    application_name: str = APPLICATION_NAME,
+    watch: PoolWatch | None = None,
+    trace: TraceStatement | None = None,
 ) -> AsyncEngine:
     """Make a pool of connections to ``url`` (SQLAlchemy's form); nothing is connected yet.
+
+    A connection beyond ``pool_size`` is closed when it comes back, and the next one costs a new process of the server
+    and every prepared statement again; so by default there is none. The connection used last is used next.
 
     Raises:
         Misconfigured: The address cannot be read.
     """
-    return create_async_engine(
-        _parsed(url), pool_size=pool_size, max_overflow=max_overflow, connect_args=_connect_arguments(application_name)
+    engine = create_async_engine(
+        _parsed(url),
+        pool_size=pool_size,
+        max_overflow=max_overflow,
+        pool_use_lifo=True,
+        connect_args=_connect_arguments(application_name),
+        execution_options={_WATCH: watch, _TRACE: trace},
     )
+    if watch is not None:
+        _watch_pool(engine.pool, pool_size, watch)
+    return engine
+
+
+def _watch_pool(pool: sa.Pool, size: int, watch: PoolWatch) -> None:
+    assert isinstance(pool, sa.QueuePool)  # noqa: S101 - what an engine has unless it is told otherwise
+
+    def tell(in_use: int) -> None:
+        watch.pool(size, in_use, max(0, pool.overflow()))
+
+    @sa.event.listens_for(pool, "checkout")
+    def taken(*_: object) -> None:
+        tell(pool.checkedout())
+
+    @sa.event.listens_for(pool, "checkin")
+    def given_back(*_: object) -> None:
+        tell(pool.checkedout() - 1)  # the pool still counts the one that comes back
 
 
 def create_single_engine(
@@ -107,11 +158,22 @@ async def connect(engine: AsyncEngine) -> AsyncIterator[AsyncConnection]:
         Unavailable: The server cannot be reached, or has no connection left.
         Misconfigured: The server refuses the role, its password or the database.
     """
+    watch: PoolWatch | None = engine.get_execution_options().get(_WATCH)
+    began = time.perf_counter()
     with translating_errors():
         async with AsyncExitStack() as opened:
             with reaching(engine):
                 connection = await opened.enter_async_context(engine.connect())
+            if watch is not None:
+                watch.waited_for_connection(time.perf_counter() - began)
             yield connection
+
+
+async def driver_connection(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's own connection below ``connection``, inside the same transaction."""
+    driver = (await connection.get_raw_connection()).driver_connection
+    trace: TraceStatement | None = connection.engine.get_execution_options().get(_TRACE)
+    return driver if trace is None else TracedConnection(driver, trace)
 
 
 @contextmanager
@@ -183,11 +245,20 @@ def _translated(error: Exception) -> SpiralError | None:
         return Misconfigured(_with(_MISCONFIGURED[state], said))
     if state in _CONFLICTS:
         return Conflict(_with(_CONFLICTS[state], said))
+    if _cannot_be_sent(origin):
+        return Invalid(_CANNOT_HOLD)
     if state in _INVALID:
         return Invalid(_with(_INVALID[state], said))
     if _is_broken(error):
         return Unavailable(_with(_UNAVAILABLE_CLASSES["08"], said))
     return None
+
+
+def _cannot_be_sent(error: BaseException | None) -> bool:
+    """Whether the driver itself found a value, of the right type, beyond what the parameter's type holds."""
+    while error is not None and not isinstance(error, asyncpg.DataError):
+        error = error.__cause__
+    return error is not None and isinstance(error.__cause__, OverflowError | ValueError)
 
 
 def _is_broken(error: Exception) -> bool:

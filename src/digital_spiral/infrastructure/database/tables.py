@@ -66,6 +66,29 @@ def _tenant_id() -> AnyColumn:
     return sa.Column("tenant_id", sa.Uuid, sa.ForeignKey(tenants.c.id, ondelete="CASCADE"), nullable=False)
 
 
+API_KEY_IN_USE = sa.text("revoked_at IS NULL")
+"""Whose names are taken; written out, because the planner matches it with the partial index word by word."""
+
+api_keys = sa.Table(
+    "api_keys",
+    metadata,
+    _tenant_id(),
+    sa.Column("id", sa.Uuid, nullable=False),
+    _text("name"),
+    _text("prefix"),
+    sa.Column("secret_hash", sa.LargeBinary, nullable=False),
+    sa.Column("scopes", ARRAY(sa.Text), nullable=False),
+    _time("created_at"),
+    _time("expires_at", null=True),
+    _time("last_used_at", null=True),
+    _time("revoked_at", null=True),
+    sa.PrimaryKeyConstraint("tenant_id", "id"),
+    # The key that a request presents.
+    sa.UniqueConstraint("tenant_id", "prefix"),
+    # At most one key of a name that is not revoked.
+    sa.Index("api_keys_name_in_use_key", "tenant_id", "name", unique=True, postgresql_where=API_KEY_IN_USE),
+)
+
 jira_instances = sa.Table(
     "jira_instances",
     metadata,
@@ -182,6 +205,23 @@ sprints = _site_table(
     _text("goal", null=True),
 )
 
+
+def _timeline(moment: str, *more: str) -> sa.Index:
+    """Issues by a moment; the columns that lists are filtered by ride along, so that the index alone answers."""
+    return sa.Index(
+        None,
+        "tenant_id",
+        moment,
+        "instance_id",
+        "jira_id",
+        postgresql_include=[
+            *("project_id", "issue_type_id", "status_id", "status_category", "assignee_id"),
+            *more,
+        ],
+        postgresql_where=sa.text("gone_at IS NULL"),
+    )
+
+
 issues = sa.Table(
     "issues",
     metadata,
@@ -220,6 +260,15 @@ issues = sa.Table(
     _owned_by_instance(),
     # The ids and versions of one project, in id order: what a backfill and a census compare with Jira.
     sa.Index(None, "tenant_id", "instance_id", "project_id", "jira_id"),
+    # An issue by its key.
+    sa.Index(None, "tenant_id", "key"),
+    # Issues in the order of time, filtered on the way without a look at the table.
+    _timeline("jira_updated_at"),
+    _timeline("created_at", "jira_updated_at"),
+    # Issues of a value that few have.
+    sa.Index(None, "tenant_id", "assignee_id"),
+    sa.Index(None, "tenant_id", "status_id"),
+    sa.Index(None, "tenant_id", "issue_type_id"),
 )
 
 
@@ -346,6 +395,15 @@ issue_field_values = sa.Table(
     _time("value_time", null=True),
     sa.PrimaryKeyConstraint("tenant_id", "instance_id", "issue_id", "field_id", "position"),
     _of_issue(),
+    # Issues with a label. Jira allows 255 characters; a longer text would not fit into an index entry.
+    sa.Index(
+        "issue_field_values_labels_idx",
+        "tenant_id",
+        "value_text",
+        "instance_id",
+        "issue_id",
+        postgresql_where=sa.text("field_id = 'labels' AND char_length(value_text) <= 255"),
+    ),
 )
 issue_sprints = sa.Table(
     "issue_sprints",
@@ -389,6 +447,7 @@ sync_runs = sa.Table(
     _time("created_at"),
     _time("started_at", null=True),
     _time("finished_at", null=True),
+    _time("progressed_at", null=True),
     sa.PrimaryKeyConstraint("tenant_id", "id"),
     _owned_by_instance(),
     # The latest runs of an instance.

@@ -47,7 +47,11 @@ from digital_spiral.infrastructure.embedded.process import (
 from digital_spiral.infrastructure.embedded.provisioning import APP_ROLE, OWNER_ROLE, SUPERUSER, Readiness
 
 START_SECONDS = 120.0  # recovery after a crash replays up to max_wal_size
-STOP_SECONDS = 60.0
+# A fast shutdown writes at most the shared buffers. An immediate one kills what is left after 5 seconds by itself, and
+# leaves recovery to the next start. Together they are shorter than what service managers wait.
+STOP_SECONDS = 8.0
+QUIT_SECONDS = 6.0
+LONGEST_POLL_SECONDS = 0.25
 PORT_ATTEMPTS = 5
 LONGEST_SOCKET_NAME = ".s.PGSQL.65535"
 
@@ -135,9 +139,8 @@ def stop_postgres(home: Path) -> bool:
         if postmaster is None:
             _end_orphans(folder / "data")
             return False
-        # Fast shutdown first; the immediate one leaves recovery to the next start.
-        if end([postmaster.pid], [(signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, STOP_SECONDS / 4)]):
-            tail = log_tail(folder / "server.log")
+        if end([postmaster.pid], [(signal.SIGINT, STOP_SECONDS), (signal.SIGQUIT, QUIT_SECONDS)]):
+            tail = log_tail(postgres_log(home))
             raise ServerFailed(f"PostgreSQL (process {postmaster.pid}) does not stop. Its log ends:\n{tail}")
         if postmaster.socket_dir != folder / "run":
             postmaster.socket_dir.rmdir()
@@ -151,6 +154,11 @@ def postgres_status(home: Path) -> PostgresServer | None:
         return None
     account = server_account()
     return _running(_Installation(home, find_postgres(folder, account), account, _passwords(folder), SERVER_SETTINGS))
+
+
+def postgres_log(home: Path) -> Path:
+    """Return the file that the PostgreSQL of `home` writes its log into; each start begins it anew."""
+    return _folder(home) / "server.log"
 
 
 @dataclass(frozen=True)
@@ -231,7 +239,7 @@ def _start(installation: _Installation, port: int | None) -> PostgresServer:
         settings = {**installation.settings, "unix_socket_directories": str(socket_dir), "port": str(chosen)}
         argv = [str(installation.binaries.folder / "postgres"), "-D", str(installation.data)]
         argv += [part for name, value in settings.items() for part in ("-c", f"{name}={value}")]
-        process = launch(argv, installation.account, folder / "server.log")
+        process = launch(argv, installation.account, postgres_log(installation.home))
         server = installation.server(process.pid, chosen, socket_dir)
         try:
             _wait_until_ready(server)
@@ -302,8 +310,9 @@ def _wait_until_ready(server: PostgresServer) -> None:
     Raises:
         ServerFailed: The server ended, or was not ready in time.
     """
-    log = _folder(server.home) / "server.log"
+    log = postgres_log(server.home)
     deadline = time.monotonic() + START_SECONDS
+    pause = POLL_SECONDS
     while (state := provisioning.readiness(server.app_url)) is not Readiness.READY:
         if state is Readiness.BARE:
             admin = server.url(SUPERUSER)
@@ -315,7 +324,9 @@ def _wait_until_ready(server: PostgresServer) -> None:
                 f"PostgreSQL is not ready after {START_SECONDS:.0f} s. Its log ends:\n{log_tail(log)}\n"
                 "Wait and run the command again, or stop it with `digital-spiral down`."
             )
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        # The server notes each attempt in its log, and a recovery may take long.
+        pause = min(pause * 1.5, LONGEST_POLL_SECONDS)
 
 
 def _failure(home: Path, log: Path, what: str) -> EmbeddedServerError:

@@ -132,7 +132,7 @@ def stop_redis(home: Path) -> bool:
         socket = _socket(folder)
         pids = _pids(folder, socket)
         if survivors := end(pids, [(signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)]):
-            tail = log_tail(folder / "server.log")
+            tail = log_tail(redis_log(home))
             raise ServerFailed(f"Redis (process {survivors[0]}) does not stop. Its log ends:\n{tail}")
         # A killed server leaves both behind.
         socket.unlink(missing_ok=True)
@@ -146,6 +146,11 @@ def redis_status(home: Path) -> RedisServer | None:
     """Return the Redis of `home` if it is running and answers, without starting or making anything."""
     folder = _folder(home)
     return _running(folder) if folder.is_dir() else None
+
+
+def redis_log(home: Path) -> Path:
+    """Return the file that the Redis of `home` writes its log into; each start begins it anew."""
+    return _folder(home) / "server.log"
 
 
 def _folder(home: Path) -> Path:
@@ -187,7 +192,7 @@ def _start(home: Path, folder: Path) -> RedisServer:
     pid_file.unlink(missing_ok=True)
     configuration = folder / "redis.conf"
     configuration.write_text(CONFIGURATION.format(socket=socket, pid_file=pid_file, folder=folder), encoding="utf-8")
-    binary, log = find_redis(), folder / "server.log"
+    binary, log = find_redis(), redis_log(home)
     process = launch([binary, str(configuration)], None, log)
     deadline = time.monotonic() + START_SECONDS
     while not (pid_file.exists() and _answers(socket)):

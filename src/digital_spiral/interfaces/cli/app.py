@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from digital_spiral.interfaces.cli import census, database, demo, instances, servers, sync, tenants
+from digital_spiral.interfaces.cli import api, census, database, demo, instances, keys, servers, sync, tenants, up
 from digital_spiral.interfaces.cli.options import Context, Home, context_of
 from digital_spiral.interfaces.cli.runtime import OpenRuntime
 
@@ -23,11 +23,14 @@ def build_app(open_runtime: OpenRuntime) -> typer.Typer:
     )
     app.callback()(_before_command)
     demo.add_to(app)
+    up.add_to(app)
     instances.add_to(app)
     app.add_typer(sync.app, name="sync")
     census.add_to(app)
     app.add_typer(tenants.app, name="tenants")
+    app.add_typer(keys.app, name="keys")
     app.add_typer(database.app, name="db")
+    api.add_to(app)
     servers.add_to(app)
     return app
 

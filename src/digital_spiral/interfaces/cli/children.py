@@ -1,15 +1,16 @@
-"""Child processes of the demo: in groups of their own, and gone when the demo is, however it ends."""
+"""Child processes: in groups of their own, and gone when this program is, however it ends."""
 
 import asyncio
 import ctypes
 import os
 import signal
 import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
-from collections.abc import Awaitable, Callable, Sequence
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import IO, TypeVar
 
 from digital_spiral.domain.errors import Unavailable
 
@@ -18,6 +19,80 @@ T = TypeVar("T")
 PR_SET_PDEATHSIG = 1  # prctl(2)
 GRACE_SECONDS = 5.0
 LOG_TAIL_LINES = 12
+
+
+async def start_child(arguments: Sequence[str], *, stdout: int | IO[bytes], stderr: int | IO[bytes]) -> Process:
+    """Start ``python -m ARGUMENTS`` as the leader of a group; the kernel kills it when this program dies."""
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        *arguments,
+        stdin=DEVNULL,
+        stdout=stdout,
+        stderr=stderr,
+        start_new_session=True,
+        preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
+    )
+
+
+async def start_piped(arguments: Sequence[str], *, stderr: IO[bytes] | None = None) -> tuple[Process, "Output"]:
+    """Start a child as ``start_child`` does; what it writes to stdout, and to stderr unless that is given, is read.
+
+    The pipe is no part of the process: waiting for the process's end does not wait for those who inherited the pipe.
+    """
+    reading, writing = os.pipe()
+    output = await Output.open(reading)
+    try:
+        return await start_child(arguments, stdout=writing, stderr=stderr or writing), output
+    except BaseException:
+        output.close()
+        raise
+    finally:
+        os.close(writing)
+
+
+@dataclass(frozen=True)
+class Output:
+    """The reading end of a pipe that children write into."""
+
+    reader: asyncio.StreamReader
+    _transport: asyncio.ReadTransport
+
+    @classmethod
+    async def open(cls, descriptor: int) -> "Output":
+        """Take over a descriptor."""
+        reader = asyncio.StreamReader()
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+        )
+        return cls(reader, transport)
+
+    def close(self) -> None:
+        """Close the descriptor; who writes into the pipe from then on is told so by the system."""
+        self._transport.close()
+
+
+async def end_children(processes: Collection[Process], grace: float) -> bool:
+    """End children: SIGTERM, and after at most ``grace`` seconds SIGKILL for what is left of their groups.
+
+    Returns whether all of them ended by themselves.
+    """
+    for process in processes:
+        with suppress(ProcessLookupError):
+            process.terminate()
+    waits = [asyncio.create_task(process.wait()) for process in processes]
+    _, late = await asyncio.wait(waits, timeout=grace) if waits else (set(), set())
+    for process in processes:
+        kill_group(process)
+    if late:
+        await asyncio.wait(late)
+    return not late
+
+
+def kill_group(process: Process) -> None:
+    """Kill a child with whatever it started; a leader that has ended may have left members of its group behind."""
+    with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of dead processes
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 class Children:
@@ -29,6 +104,7 @@ class Children:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._running: dict[str, Process] = {}
+        self._outputs: list[Output] = []
 
     async def __aenter__(self) -> "Children":
         """Make the folder of the logs."""
@@ -36,37 +112,28 @@ class Children:
         return self
 
     async def __aexit__(self, *error: object) -> None:
-        """End every child: SIGTERM, and SIGKILL for what is still there after a grace period."""
-        for process in self._running.values():
-            _signal_group(process, signal.SIGTERM)
-        waits = [asyncio.create_task(process.wait()) for process in self._running.values()]
-        if waits:
-            await asyncio.wait(waits, timeout=GRACE_SECONDS)
-        # A leader that has ended may have left members of its group behind.
-        for process in self._running.values():
-            _signal_group(process, signal.SIGKILL)
-        if waits:
-            await asyncio.wait(waits)
+        """End every child."""
+        await end_children(self._running.values(), GRACE_SECONDS)
+        for output in self._outputs:
+            output.close()
 
     def log(self, name: str) -> Path:
         """Return the file that a child's output goes to."""
         return self._folder / f"{name}.log"
 
-    async def start(self, name: str, arguments: Sequence[str], *, piped: bool = False) -> Process:
-        """Start ``python -m ARGUMENTS``; its output goes to the log, with ``piped`` its stdout to the caller."""
+    async def start(self, name: str, arguments: Sequence[str]) -> Process:
+        """Start ``python -m ARGUMENTS``; its output goes to the log."""
         with self.log(name).open("wb") as log:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *arguments,
-                stdin=DEVNULL,
-                stdout=PIPE if piped else log,
-                stderr=log,
-                start_new_session=True,
-                preexec_fn=_die_with_parent() if sys.platform == "linux" else None,
-            )
+            process = await start_child(arguments, stdout=log, stderr=log)
         self._running[name] = process
         return process
+
+    async def start_talking(self, name: str, arguments: Sequence[str]) -> asyncio.StreamReader:
+        """Start ``python -m ARGUMENTS``; its stderr goes to the log, its stdout to the caller."""
+        with self.log(name).open("wb") as log:
+            self._running[name], output = await start_piped(arguments, stderr=log)
+        self._outputs.append(output)
+        return output.reader
 
     async def unless_one_ends(self, work: Awaitable[T]) -> T:
         """Await ``work``; when a child ends meanwhile, stop waiting and say which and why.
@@ -100,7 +167,7 @@ class Children:
 
 
 def _die_with_parent() -> Callable[[], None]:
-    """Return what a child runs before its program: the kernel shall kill it when the demo is killed.
+    """Return what a child runs before its program: the kernel shall kill it when its parent is killed.
 
     The library is loaded here, because between fork and exec nothing may be imported.
     """
@@ -113,11 +180,6 @@ def _die_with_parent() -> Callable[[], None]:
             os._exit(1)
 
     return in_child
-
-
-def _signal_group(process: Process, number: signal.Signals) -> None:
-    with suppress(ProcessLookupError, PermissionError):  # macOS answers EPERM for a group of dead processes
-        os.killpg(process.pid, number)
 
 
 def _group(entry: Path) -> int:

@@ -1,35 +1,31 @@
 """`digital-spiral demo`: a whole Jira site into PostgreSQL, with a proof, by one command."""
 
 import asyncio
-import fcntl
-import os
-import signal
 import time
-from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 from uuid import UUID
 
 import typer
 
 from digital_spiral.domain.entities.jira_instance import Credentials, JiraInstance
 from digital_spiral.domain.entities.sync import RunState
-from digital_spiral.domain.errors import Conflict, NotFound, Unavailable
+from digital_spiral.domain.errors import NotFound, Unavailable
+from digital_spiral.interfaces.cli.api import READY as API_READY
 from digital_spiral.interfaces.cli.children import Children
+from digital_spiral.interfaces.cli.demo_api import ask_api, make_key
 from digital_spiral.interfaces.cli.demo_report import DemoResult, demo_payload, describe_demo
+from digital_spiral.interfaces.cli.interruption import in_thread, interruptible, only_one
 from digital_spiral.interfaces.cli.options import Home, Json, context_of
-from digital_spiral.interfaces.cli.output import FAILURE, INTERRUPTED, SUCCESS, Output, actor, reported
+from digital_spiral.interfaces.cli.output import FAILURE, SUCCESS, Output, actor, reported
 from digital_spiral.interfaces.cli.progress import follow_run, reporting
 from digital_spiral.interfaces.cli.runtime import Runtime, Session
-
-T = TypeVar("T")
 
 NAME = "demo"
 """Name of the tenant and of the instance that a demo uses."""
 DEFAULT_ISSUES = 5000
-READY = "jira-emulator ready: "
+EMULATOR_READY = "jira-emulator ready: "
 # The emulator's own defaults; it listens on this machine only.
 CREDENTIALS = Credentials("admin@example.com", "emulator-token")
 
@@ -78,39 +74,42 @@ def demo(
 ) -> None:
     """Copy a whole Jira site, served by the emulator, into PostgreSQL and prove that the copy is right.
 
-    Starts the embedded servers, an emulator, a worker and the sweep; shows the backfill; takes the census; stays up
-    until Ctrl-C. The copy that an earlier demo made in this home is deleted first. Exit status 0 only when the census
-    is 100 %.
+    Starts the embedded servers, an emulator, a worker, the sweep and the API; shows the backfill; takes the census;
+    asks the API for an issue; stays up until Ctrl-C. The copy that an earlier demo made in this home is deleted first.
+    Exit status 0 only when the census is 100 %.
     """
     output = Output(as_json=as_json)
     runtime = context_of(ctx).runtime(home)
     dataset = Dataset(data or [], issues, seed, synthesise_history)
-    status = asyncio.run(_interruptible(_demo(runtime, dataset, output, once=once)))
+    status = asyncio.run(interruptible(_demo(runtime, dataset, output, once=once)))
     if status:
         raise typer.Exit(status)
 
 
 async def _demo(runtime: Runtime, dataset: Dataset, output: Output, *, once: bool) -> int:
     """Run the demo and return the exit status."""
-    started = False
-    try:
-        output.say(f"Starting the servers in {runtime.home} ...")
-        started = await _in_thread(runtime.start_servers)
-        with only_demo(runtime.home):
-            await _in_thread(lambda: runtime.upgrade("head"))
+    started: list[bool] = []
+    runtime.make_home()
+    with only_one(runtime.home, "demo"):
+        try:
+            output.say(f"Starting the servers in {runtime.home} ...")
+            # The outcome is kept even when the wait for it is interrupted.
+            await in_thread(lambda: started.append(runtime.start_servers()))
+            await in_thread(lambda: runtime.upgrade("head"))
             async with Children(runtime.home / "logs") as children:
                 return await _with_children(runtime, dataset, output, children, once=once)
-    finally:
-        if started:
-            output.say("Stopping the servers ...")
-            await _in_thread(runtime.stop_servers)
+        finally:
+            if any(started):
+                output.say("Stopping the servers ...")
+                await in_thread(runtime.stop_servers)
 
 
 async def _with_children(runtime: Runtime, dataset: Dataset, output: Output, children: Children, *, once: bool) -> int:
-    base_url, load_seconds = await _start_processes(runtime, dataset, output, children)
+    processes = await _start_processes(runtime, dataset, output, children)
+    base_url = processes.emulator_url
     async with runtime.open_session() as session:
-        result = await children.unless_one_ends(_copy(session, children, base_url, load_seconds, output))
-    output.answer(demo_payload(result), *describe_demo(result))
+        result = await children.unless_one_ends(_copy(session, children, processes, output))
+    output.answer(demo_payload(result, stays=not once), *describe_demo(result, stays=not once))
     if once:
         output.say("Any command on this home, such as `digital-spiral doctor`, starts the servers again.")
     else:
@@ -122,30 +121,44 @@ async def _with_children(runtime: Runtime, dataset: Dataset, output: Output, chi
     return SUCCESS if result.proven else FAILURE
 
 
-async def _start_processes(runtime: Runtime, dataset: Dataset, output: Output, children: Children) -> tuple[str, float]:
-    """Start emulator, worker and sweep; return the emulator's address and the seconds until it was ready."""
+@dataclass(frozen=True)
+class Processes:
+    """Where the demo's processes answer, and the seconds until the emulator did."""
+
+    emulator_url: str
+    api_url: str
+    load_seconds: float
+
+
+async def _start_processes(runtime: Runtime, dataset: Dataset, output: Output, children: Children) -> Processes:
+    """Start emulator, worker, sweep and API, and wait until those that answer requests do."""
     output.say("Starting the Jira emulator ...")
     began = time.monotonic()
-    emulator = await children.start(
-        "emulator", ["jira_emulator", "serve", "--port", "0", *dataset.arguments()], piped=True
-    )
+    emulator = await children.start_talking("emulator", ["jira_emulator", "serve", "--port", "0", *dataset.arguments()])
+    home = ["--home", str(runtime.home)]
     for name in ("worker", "beat"):
-        await children.start(name, ["digital_spiral", name, "--home", str(runtime.home)])
-    assert emulator.stdout is not None  # noqa: S101 - it was started with a pipe
+        await children.start(name, ["digital_spiral", name, *home])
+    api = await children.start_talking("api", ["digital_spiral", "api", *home, "--port", "0"])
     with output.console.status("Loading the site ..."):
-        line = (await children.unless_one_ends(emulator.stdout.readline())).decode().strip()
-    if not line.startswith(READY):
-        raise await children.failure("emulator")
+        emulator_url = await _told(children, "emulator", emulator, EMULATOR_READY)
     seconds = time.monotonic() - began
     for message in children.log("emulator").read_text(encoding="utf-8", errors="replace").splitlines():
         output.say(f"  {message}")
-    output.say(f"The emulator answers at {line.removeprefix(READY)} after {seconds:.1f} s.")
-    return line.removeprefix(READY), seconds
+    output.say(f"The emulator answers at {emulator_url} after {seconds:.1f} s.")
+    return Processes(emulator_url, await _told(children, "api", api, API_READY), seconds)
 
 
-async def _copy(session: Session, children: Children, base_url: str, load_seconds: float, output: Output) -> DemoResult:
+async def _told(children: Children, name: str, output: asyncio.StreamReader, ready: str) -> str:
+    """Return the address that a child tells when it accepts requests."""
+    line = (await children.unless_one_ends(output.readline())).decode().strip()
+    if not line.startswith(ready):
+        raise await children.failure(name)
+    return line.removeprefix(ready)
+
+
+async def _copy(session: Session, children: Children, processes: Processes, output: Output) -> DemoResult:
     services = session.services
-    tenant_id, instance = await _connect(session, base_url)
+    tenant_id, instance = await _connect(session, processes.emulator_url)
     queued = await services.start_backfill.start(tenant_id, instance.id, actor())
     run = await follow_run(lambda: services.run_status.run(tenant_id, queued.id), output.console)
     if run.state is RunState.FAILED:
@@ -158,14 +171,16 @@ async def _copy(session: Session, children: Children, base_url: str, load_second
             actor=actor(),
             progress=lambda done, total: report("census", done, total, ""),
         )
+    census_seconds = time.monotonic() - began
     return DemoResult(
         run=run,
         totals=await services.totals.totals(tenant_id, instance.id),
         census=census,
-        load_seconds=load_seconds,
-        census_seconds=time.monotonic() - began,
+        load_seconds=processes.load_seconds,
+        census_seconds=census_seconds,
         worker_peak_rss=max(run.worker_peak_rss, children.peak_memory("worker")),
         psql_command=session.psql_command(tenant_id),
+        api=await ask_api(processes.api_url, await make_key(services, tenant_id)),
     )
 
 
@@ -189,54 +204,6 @@ async def _stay_up(children: Children) -> None:
         await children.unless_one_ends(asyncio.Event().wait())
     except asyncio.CancelledError:
         return  # Ctrl-C is how this phase is meant to end
-
-
-async def _interruptible(work: Coroutine[object, object, int]) -> int:
-    """Run ``work`` so that SIGINT, SIGTERM and SIGHUP end it in order; a second signal does not disturb that."""
-    task = asyncio.ensure_future(work)
-    interrupted = False
-
-    def interrupt() -> None:
-        nonlocal interrupted
-        if not interrupted:
-            interrupted = True
-            task.cancel()
-
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        loop.add_signal_handler(number, interrupt)
-    try:
-        return await task
-    except asyncio.CancelledError:
-        return INTERRUPTED
-
-
-async def _in_thread(work: Callable[[], T]) -> T:
-    """Run blocking work to its end, so that what follows an interruption never overlaps with it."""
-    task = asyncio.ensure_future(asyncio.to_thread(work))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await task
-        raise
-
-
-@contextmanager
-def only_demo(home: Path) -> Iterator[None]:
-    """Hold the demo's lock: two demos in one home would delete each other's site.
-
-    Raises:
-        Conflict: Another demo holds it.
-    """
-    descriptor = os.open(home / "demo.lock", os.O_RDWR | os.O_CREAT, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise Conflict(f"Another demo runs in {home}. Stop it, or choose another home with --home.") from error
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def add_to(app: typer.Typer) -> None:

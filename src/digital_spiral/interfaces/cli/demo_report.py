@@ -6,6 +6,7 @@ from rich.table import Column, Table
 
 from digital_spiral.domain.entities.sync import CensusReport, SyncRun
 from digital_spiral.interfaces.cli.census import census_payload, describe_census
+from digital_spiral.interfaces.cli.demo_api import PATH, DemoApi
 from digital_spiral.interfaces.cli.sync import run_seconds
 
 
@@ -20,6 +21,7 @@ class DemoResult:
     census_seconds: float
     worker_peak_rss: int
     psql_command: str | None
+    api: DemoApi
 
     @property
     def proven(self) -> bool:
@@ -27,11 +29,12 @@ class DemoResult:
         return not self.census.findings and not self.census.unreadable
 
 
-def demo_payload(result: DemoResult) -> dict[str, object]:
+def demo_payload(result: DemoResult, *, stays: bool) -> dict[str, object]:
     """Return the object that ``demo --json`` prints.
 
     ``seconds``, ``issues_per_second``, ``jira_requests`` and ``jira_requests_per_1000_issues`` are of the backfill
-    alone, from the start of its task to the last commit, retries counted.
+    alone, from the start of its task to the last commit, retries counted. ``api`` is one request to the API; its
+    address and key are told by a demo that ``stays`` up.
     """
     issues = result.totals.get("issues", 0)
     seconds = run_seconds(result.run)
@@ -52,15 +55,25 @@ def demo_payload(result: DemoResult) -> dict[str, object]:
         "census_seconds": round(result.census_seconds, 3),
         "worker_peak_rss_mb": round(result.worker_peak_rss / 1e6, 1),
         "census": {key: census[key] for key in ("match_percent", "compared", "differences")},
+        "api": {
+            "request": f"GET {PATH}",
+            "status": result.api.status,
+            "issue": result.api.issue_key,
+            "seconds": round(result.api.seconds, 3),
+        },
+        **({"api_url": result.api.url, "api_key": result.api.key} if stays else {}),
     }
 
 
-def describe_demo(result: DemoResult) -> list[object]:
-    """Return the outcome for people: rows by table, the pace, the proof, and how to look at the rows."""
+def describe_demo(result: DemoResult, *, stays: bool) -> list[object]:
+    """Return the outcome for people: rows by table, the pace, the proof, and how to look at the rows.
+
+    A demo that ``stays`` up also tells how to ask its API.
+    """
     table = Table("Table", Column("Rows", justify="right"), title="Copied into PostgreSQL", title_justify="left")
     for name, rows in sorted(result.totals.items(), key=lambda item: -item[1]):
         table.add_row(name, f"{rows:,}")
-    payload = demo_payload(result)
+    payload = demo_payload(result, stays=stays)
     skipped = [f"{skip['what']}: {skip['reason']}" for skip in result.run.skips]
     lines: list[object] = [
         table,
@@ -69,7 +82,11 @@ def describe_demo(result: DemoResult) -> list[object]:
         f"worker memory at most {payload['worker_peak_rss_mb']} MB.",
         *([f"{result.run.skipped} things were set aside:", *skipped] if skipped else []),
         *describe_census(result.census),
+        f"The API answered GET {PATH} with {result.api.status} in {result.api.seconds * 1000:.0f} ms"
+        + (f": {result.api.issue_key}, {result.api.summary}" if result.api.issue_key else "."),
     ]
     if result.psql_command:
         lines += ["Look at the rows:", result.psql_command]
+    if stays:
+        lines += ["Ask the API (the key is good until the next demo in this home):", result.api.curl]
     return lines

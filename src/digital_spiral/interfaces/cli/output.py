@@ -12,6 +12,7 @@ import typer
 from rich.console import Console
 
 from digital_spiral.domain.errors import Invalid, SpiralError
+from digital_spiral.domain.services.redaction import Redaction
 
 P = ParamSpec("P")
 
@@ -64,7 +65,7 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
         else:
             return
         if kwargs.get("as_json"):
-            typer.echo(orjson.dumps({"error": {"code": code, "message": message}}).decode())
+            typer.echo(orjson.dumps({"error": {"code": code, "message": Redaction().text(message)}}).decode())
         print_error(message)
         raise typer.Exit(status)
 
@@ -72,8 +73,9 @@ def reported(command: Callable[P, None]) -> Callable[P, None]:
 
 
 def print_error(message: str) -> None:
-    """Print an error for people on stderr."""
-    Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {_escaped(message)}", soft_wrap=True)
+    """Print an error for people on stderr, without secrets."""
+    clean = _escaped(Redaction().text(message))
+    Console(stderr=True, highlight=False).print(f"[bold red]error:[/] {clean}", soft_wrap=True)
 
 
 def actor() -> str:

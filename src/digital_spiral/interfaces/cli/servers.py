@@ -7,6 +7,7 @@ import typer
 from rich.table import Table
 
 from digital_spiral.domain.errors import Invalid
+from digital_spiral.interfaces.cli.interruption import refuse_while_up
 from digital_spiral.interfaces.cli.options import Home, Json, context_of
 from digital_spiral.interfaces.cli.output import FAILURE, Output, reported
 
@@ -61,6 +62,7 @@ def down(ctx: typer.Context, home: Home = None, as_json: Json = False) -> None:
     """Stop the embedded servers of the home. Their data stays; the next command starts them again."""
     output = Output(as_json=as_json)
     runtime = context_of(ctx).runtime(home)
+    refuse_while_up(runtime.home)
     stopped = runtime.stop_servers()
     output.answer(
         {"stopped": stopped},
@@ -83,6 +85,7 @@ def reset(
     runtime = context_of(ctx).runtime(home)
     if not yes:
         raise Invalid(f"This deletes all embedded data in {runtime.home}. Repeat the command with --yes to do so.")
+    refuse_while_up(runtime.home)
     deleted = [str(path) for path in runtime.erase()]
     output.answer(
         {"deleted": deleted}, f"Deleted {', '.join(deleted)}." if deleted else f"{runtime.home} holds no embedded data."

@@ -1,6 +1,8 @@
 """`digital-spiral sync`: start a copy and watch it."""
 
 import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -17,6 +19,8 @@ from digital_spiral.interfaces.cli.runtime import Runtime, Session
 app = typer.Typer(no_args_is_help=True, help="Copy a Jira site and watch the copy.")
 
 SHOWN_SKIPS = 20
+STILL_SECONDS = 15.0
+"""A run that has stored nothing for so long is said to stand still; its slowest step takes a few seconds."""
 
 
 @app.command(epilog="Example: digital-spiral sync backfill acme --wait")
@@ -64,20 +68,30 @@ def status(
 ) -> None:
     """Show the newest run of a site: state, progress, rows by table, and what was set aside with the reason."""
     output = Output(as_json=as_json)
-    run = asyncio.run(_latest(context_of(ctx).runtime(home), tenant, instance))
-    _answer_with(output, run)
+    run, obstacles = asyncio.run(_latest(context_of(ctx).runtime(home), tenant, instance))
+    _answer_with(output, run, obstacles)
     if run.state is RunState.FAILED:
         raise typer.Exit(FAILURE)
 
 
-async def _latest(runtime: Runtime, tenant: str | None, name: str) -> SyncRun:
+async def _latest(runtime: Runtime, tenant: str | None, name: str) -> tuple[SyncRun, list[str]]:
+    """The newest run, and what stands in its way while it is unfinished."""
     async with runtime.open_session() as session:
         tenant_id = await session.find_tenant(tenant)
         instance = await session.services.instances.find(tenant_id, name)
         run = await session.services.run_status.latest(tenant_id, instance.id)
         if run is None:
             raise NotFound(f"{instance.name} has no run yet. Start one with `digital-spiral sync backfill {name}`.")
-        return run
+        return run, [] if run.state.finished else await _obstacles(session, run)
+
+
+async def _obstacles(session: Session, run: SyncRun) -> list[str]:
+    obstacles = [run.error] if run.error else []
+    obstacles += [f"{check.name}: {check.detail}" for check in await session.readiness() if not check.ok]
+    still = (datetime.now(UTC) - (run.progressed_at or run.created_at)).total_seconds()
+    if still > STILL_SECONDS:
+        obstacles.append(f"nothing was stored for {still:.0f} s; the log of the worker says why, if one is running")
+    return obstacles
 
 
 def run_seconds(run: SyncRun) -> float:
@@ -108,7 +122,7 @@ def run_payload(run: SyncRun) -> dict[str, object]:
     }
 
 
-def _answer_with(output: Output, run: SyncRun) -> None:
+def _answer_with(output: Output, run: SyncRun, obstacles: Sequence[str] = ()) -> None:
     kinds = ("created", "updated", "repaired", "unchanged", "gone")
     table = Table("Table", *(Column(kind.capitalize(), justify="right") for kind in kinds))
     for name, counts in sorted(run.counts.items()):
@@ -117,7 +131,8 @@ def _answer_with(output: Output, run: SyncRun) -> None:
     lines = [
         f"Run {run.id} is {run.state}{took}: {run.issues_done} of {run.issues_total} issues, {run.requests} requests."
     ]
-    lines += [f"It failed: {run.error}"] if run.error else []
+    lines += [f"It failed: {run.error}"] if run.error and run.state is RunState.FAILED else []
+    lines += [f"It waits: {obstacle}" for obstacle in obstacles]
     if run.replaced_characters:
         lines.append(f"{run.replaced_characters} characters that PostgreSQL cannot hold were replaced by U+FFFD.")
     if run.skipped:
@@ -125,4 +140,5 @@ def _answer_with(output: Output, run: SyncRun) -> None:
         lines += [f"  {skip['what']}: {skip['reason']}" for skip in run.skips[:SHOWN_SKIPS]]
         if run.skipped > SHOWN_SKIPS:
             lines.append("  ... more with --json")
-    output.answer(run_payload(run), *lines, *([table] if run.counts else []))
+    payload = run_payload(run) | {"waits_for": list(obstacles)}
+    output.answer(payload, *lines, *([table] if run.counts else []))

@@ -8,6 +8,7 @@ from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
+import structlog
 
 from digital_spiral.application.services import Services
 from digital_spiral.domain.errors import Unavailable
@@ -30,7 +31,7 @@ class Recorder:
         if self.refusal is not None:
             raise self.refusal
 
-    def services(self) -> Services:
+    def services(self) -> tuple[Services, None]:
         async def run(tenant_id: UUID, run_id: UUID) -> None:
             await self.note("run", tenant_id, run_id)
 
@@ -41,10 +42,10 @@ class Recorder:
         async def close() -> None:
             await self.note("close")
 
-        return cast(
-            "Services",
-            SimpleNamespace(run_backfill=SimpleNamespace(run=run), sweep=SimpleNamespace(sweep=sweep), close=close),
+        use_cases = SimpleNamespace(
+            run_backfill=SimpleNamespace(run=run), sweep=SimpleNamespace(sweep=sweep), close=close
         )
+        return cast("Services", use_cases), None
 
 
 @pytest.fixture
@@ -103,6 +104,20 @@ def test_sigterm_ends_a_working_process_at_once(process: WorkerProcess) -> None:
     assert seen == [signal.SIG_DFL]
     assert signal.getsignal(signal.SIGTERM) == before
     process.stop()
+
+
+def test_each_task_runs_in_the_context_of_its_own_message(process: WorkerProcess) -> None:
+    async def look(_services: Services) -> None:
+        seen.append(structlog.contextvars.get_contextvars())
+        structlog.contextvars.bind_contextvars(left="behind")
+
+    seen: list[dict[str, object]] = []
+    process.start()
+    for request_id in ("r1", "r2"):
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            process.run(look)
+    process.stop()
+    assert seen == [{"request_id": "r1"}, {"request_id": "r2"}]
 
 
 def test_nothing_runs_before_start_or_after_stop(recorder: Recorder, process: WorkerProcess) -> None:

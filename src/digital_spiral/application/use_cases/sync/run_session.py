@@ -1,15 +1,15 @@
 """One worker's work on one run: fenced transactions that carry the run's progress with the rows they write."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 from uuid import UUID
 
-from digital_spiral.application.ports import Clock, Jira, OpenUnitOfWork, PeakMemory, UnitOfWork
-from digital_spiral.domain.entities.sync import Progress, SyncRun
+from digital_spiral.application.ports import Clock, Jira, Meter, OpenUnitOfWork, PeakMemory, UnitOfWork
+from digital_spiral.domain.entities.sync import Progress, RunState, SyncRun
 from digital_spiral.domain.errors import (
     Conflict,
     Forbidden,
@@ -32,6 +32,23 @@ class StoreUnavailable(Unavailable):
     """The database failed during a run; the run stays as it is, and another attempt resumes it."""
 
 
+FURTHEST = "furthest"
+"""Watermark: the epoch under which the run last got any further with its issues."""
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """Tell a database that does not work just now from a Jira that does not.
+
+    Raises:
+        StoreUnavailable: The database said so.
+    """
+    try:
+        yield
+    except Unavailable as error:
+        raise StoreUnavailable(str(error)) from error
+
+
 @dataclass(kw_only=True)
 class RunSession:
     """A run that this worker has taken, under the epoch it was given.
@@ -45,6 +62,8 @@ class RunSession:
     clock: Clock
     peak_memory: PeakMemory
     jira: Jira | None = None
+    meter: Meter | None = None
+    got_further: bool = False
     _reported_requests: int = 0
     _committing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
@@ -60,11 +79,9 @@ class RunSession:
         Raises:
             StoreUnavailable: The database does not work just now.
         """
-        try:
+        with store_errors():
             async with self.open_uow(self.run.tenant_id) as uow:
                 yield uow
-        except Unavailable as error:
-            raise StoreUnavailable(str(error)) from error
 
     @asynccontextmanager
     async def write(self, progress: Progress, settle: Settle | None = None) -> AsyncIterator[UnitOfWork]:
@@ -89,15 +106,31 @@ class RunSession:
         async with self._committing:
             if settle is not None:
                 await settle(uow)
+            if progress.issues_done and not self.got_further:
+                await uow.runs.set_watermark(self.instance_id, FURTHEST, self.run.epoch, self.run.id)
             await self._advance(uow, progress)
             await uow.commit()
+            self.got_further = self.got_further or progress.issues_done > 0
+        if self.meter is not None:
+            self.meter.rows_written(progress.counts)
+
+    async def note_wait(self, reason: str) -> None:
+        """Let the run say what it waits for, if the database takes at least that."""
+        with suppress(Unavailable):
+            async with self.open_uow(self.run.tenant_id) as uow:
+                await uow.runs.note_wait(self.run.id, self.run.epoch, reason)
+                await uow.commit()
 
     async def finish(self, error: str | None) -> None:
         """End the run, well (no error) or badly."""
+        now = self.clock()
         async with self.read() as uow:
             await self._advance(uow, Progress(phase=None if error else "done"))
-            await uow.runs.finish(self.run.id, self.run.epoch, self.clock(), error)
+            await uow.runs.finish(self.run.id, self.run.epoch, now, error)
             await uow.commit()
+        if self.meter is not None:
+            outcome = RunState.FAILED if error else RunState.SUCCEEDED
+            self.meter.run_ended(outcome.value, (now - self.run.created_at).total_seconds())
 
     async def _advance(self, uow: UnitOfWork, progress: Progress) -> None:
         sent = 0 if self.jira is None else self.jira.requests

@@ -16,7 +16,7 @@ from digital_spiral.infrastructure.database import bulk
 from digital_spiral.infrastructure.database.bulk import BulkTable, BulkWriter
 from digital_spiral.infrastructure.database.issue_write import IssueWrite
 from digital_spiral.infrastructure.database.reconcile import mark_gone, split, stored_row, write
-from digital_spiral.infrastructure.database.session import translating_errors
+from digital_spiral.infrastructure.database.session import driver_connection, translating_errors
 
 # Table names in the SQL below come from `tables.py`, never from input.
 # ruff: noqa: S608
@@ -45,7 +45,7 @@ class MirrorRepository:
         self._tenant_id = tenant_id
 
     async def _driver(self) -> asyncpg.Connection:
-        return (await self._sa_connection.get_raw_connection()).driver_connection
+        return await driver_connection(self._sa_connection)
 
     async def upsert_site_rows(
         self, instance_id: UUID, rows: Sequence[SiteRow], read_at: datetime, *, complete: bool

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from digital_spiral.domain.entities.mirror import WriteCounts
 from digital_spiral.domain.entities.sync import MAX_SKIPS, Progress, RunState, SyncRun
 from digital_spiral.domain.errors import Conflict, LeaseLost, NotFound
-from digital_spiral.infrastructure.database.tables import sync_runs, sync_watermarks
+from digital_spiral.infrastructure.database.tables import TIMESTAMP, sync_runs, sync_watermarks
 
 # Written out, not as parameters: the planner must see that the partial index of unfinished runs holds them all.
 UNFINISHED = sync_runs.c.state.in_(
@@ -53,10 +53,19 @@ class RunRepository:
 
     async def latest(self, instance_id: UUID) -> SyncRun | None:
         """The instance's newest run."""
+        newest = await self.newest_first(instance_id, 1)
+        return newest[0] if newest else None
+
+    async def newest_first(
+        self, instance_id: UUID, limit: int, after: tuple[datetime, UUID] | None = None
+    ) -> list[SyncRun]:
+        """Runs of the instance; ``after`` is the ``created_at`` and id of the last one that is known."""
+        place = sa.tuple_(sync_runs.c.created_at, sync_runs.c.id)
         statement = sa.select(sync_runs).where(sync_runs.c.instance_id == instance_id)
+        if after is not None:
+            statement = statement.where(place < sa.tuple_(*after, types=[TIMESTAMP, sa.Uuid]))
         newest_first = statement.order_by(sync_runs.c.created_at.desc(), sync_runs.c.id.desc())
-        row = (await self._connection.execute(newest_first.limit(1))).one_or_none()
-        return None if row is None else _run(row)
+        return [_run(row) for row in await self._connection.execute(newest_first.limit(limit))]
 
     async def unfinished(self) -> list[SyncRun]:
         """Queued and running runs of the tenant, oldest first."""
@@ -94,11 +103,15 @@ class RunRepository:
         Raises:
             LeaseLost: ``epoch`` is no longer the run's, or the run has ended.
         """
-        held = sa.and_(sync_runs.c.id == run_id, sync_runs.c.epoch == epoch, sync_runs.c.state == RunState.RUNNING)
+        held = _held(run_id, epoch)
         run = (await self._connection.execute(sa.select(sync_runs).where(held).with_for_update())).one_or_none()
         if run is None:
             raise _lease_lost(run_id)
         await self._connection.execute(sa.update(sync_runs).where(held).values(_advanced(_run(run), progress)))
+
+    async def note_wait(self, run_id: UUID, epoch: int, reason: str) -> None:
+        """Note what a run waits for, unless another worker has taken it; the next rows it writes take the note away."""
+        await self._connection.execute(sa.update(sync_runs).where(_held(run_id, epoch)).values(error=reason))
 
     async def finish(self, run_id: UUID, epoch: int, now: datetime, error: str | None) -> None:
         """End a run, well (no error) or badly.
@@ -108,7 +121,7 @@ class RunRepository:
         """
         ended = await self._connection.execute(
             sa.update(sync_runs)
-            .where(sync_runs.c.id == run_id, sync_runs.c.epoch == epoch, sync_runs.c.state == RunState.RUNNING)
+            .where(_held(run_id, epoch))
             .values(state=RunState.FAILED if error else RunState.SUCCEEDED, finished_at=now, error=error)
         )
         if ended.rowcount == 0:
@@ -133,6 +146,11 @@ class RunRepository:
         )
 
 
+def _held(run_id: UUID, epoch: int) -> sa.ColumnElement[bool]:
+    """The run, as long as it is running under this epoch."""
+    return sa.and_(sync_runs.c.id == run_id, sync_runs.c.epoch == epoch, sync_runs.c.state == RunState.RUNNING)
+
+
 def _run(row: sa.Row[Any]) -> SyncRun:
     run = SyncRun(**row._mapping)
     run.state = RunState(run.state)
@@ -143,6 +161,8 @@ def _advanced(run: SyncRun, progress: Progress) -> dict[str, object]:
     """The columns of a run after one more step."""
     named = [{"what": skip.what, "reason": skip.reason} for skip in progress.skips]
     return {
+        "progressed_at": sa.func.now(),
+        "error": None if progress.counts else run.error,
         "phase": run.phase if progress.phase is None else progress.phase,
         "issues_total": run.issues_total if progress.issues_total is None else progress.issues_total,
         "issues_done": run.issues_done + progress.issues_done,

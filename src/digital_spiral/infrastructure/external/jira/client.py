@@ -1,18 +1,24 @@
 """HTTP towards one Jira site: authentication, pool, time-outs, retries, waits that Jira asks for, typed errors."""
 
 import asyncio
+import logging
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self, TypeVar
+from typing import Literal, Self, TypeVar
 
 import msgspec
 import stamina
 
 from digital_spiral.domain.entities.jira_instance import Credentials
 from digital_spiral.domain.errors import RateLimited, UnreadableAnswer
+from digital_spiral.domain.services.redaction import Redaction
 from digital_spiral.infrastructure.external.jira.failures import Patience, Retry, answer_failure, transport_failure
 from digital_spiral.infrastructure.external.jira.http import httpx
+from digital_spiral.infrastructure.external.jira.watch import Watch, endpoint_of
+
+log = logging.getLogger(__name__)
 
 Decoded = TypeVar("Decoded")
 Query = Mapping[str, str | int | list[str]]
@@ -73,6 +79,7 @@ class JiraClient:
         patience: How often and how long to retry.
         timeouts: Time-outs of one request.
         transport: Replaces the network.
+        watch: Is told of each request.
     """
 
     def __init__(
@@ -84,12 +91,15 @@ class JiraClient:
         patience: Patience | None = None,
         timeouts: Timeouts | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
+        watch: Watch | None = None,
     ) -> None:
         limits = timeouts or Timeouts()
         address = httpx.URL(base_url)
         self.requests = 0
         self._budget = budget
         self._patience = patience or Patience()
+        self._watch = watch or Watch()
+        self._redaction = Redaction(frozenset({credentials.email, credentials.token}))
         self._host = address.netloc.decode("ascii")
         self._http = httpx.AsyncClient(
             base_url=address,
@@ -101,6 +111,7 @@ class JiraClient:
             # A proxy from the environment cannot reach this machine's own loopback.
             trust_env=address.host not in _LOOPBACK,
         )
+        self._watch.instrument(self._http)
 
     async def __aenter__(self) -> Self:
         await self._http.__aenter__()
@@ -145,7 +156,7 @@ class JiraClient:
         headers: Mapping[str, str] | None = None,
     ) -> Decoded:
         request = self._http.build_request(method, path, params=params, content=content, headers=headers)
-        attempt = _Attempts(self._patience, insist)
+        attempt = _Attempts(self._patience, insist, self._watch)
         retrying = stamina.retry_context(on=attempt.wait_after, attempts=None, timeout=None)
         try:
             async for one in retrying.with_name(f"{method} {path}", (), {}):
@@ -159,16 +170,26 @@ class JiraClient:
     async def _send(self, request: httpx.Request, operation: str) -> bytes:
         async with self._budget:
             self.requests += 1
+            began, outcome = time.perf_counter(), "cancelled"
             try:
                 response = await self._http.send(request)
+                outcome = str(response.status_code)
             except httpx.RequestError as error:
+                outcome = "timeout" if isinstance(error, httpx.TimeoutException) else "no_answer"
                 raise transport_failure(error, self._host) from error
+            finally:
+                self._note(request, outcome, time.perf_counter() - began)
         if response.is_success:
             return bytes(response.content)
-        failure = answer_failure(response, operation)
+        failure = answer_failure(response, operation, self._redaction)
         if isinstance(failure, Retry) and isinstance(failure.error, RateLimited) and failure.asked:
             self._budget.rest(min(failure.asked, self._patience.longest))
         raise failure
+
+    def _note(self, request: httpx.Request, outcome: str, seconds: float) -> None:
+        endpoint = endpoint_of(request.url.path)
+        self._watch.answered(endpoint, outcome, seconds)
+        log.debug("Jira answered %s %s with %s in %.0f ms.", request.method, endpoint, outcome, seconds * 1000)
 
 
 @dataclass(slots=True)
@@ -177,15 +198,31 @@ class _Attempts:
 
     patience: Patience
     insist: bool
+    watch: Watch
     number: int = 1
 
     def wait_after(self, error: Exception) -> bool | float:
         """Seconds until the next attempt, or ``False``: the form in which stamina asks."""
+        wait = self._wait_after(error)
+        if wait is not False:
+            self.watch.retried(_reason(error), wait)
+        return wait
+
+    def _wait_after(self, error: Exception) -> float | Literal[False]:
         if isinstance(error, UnreadableAnswer):
             most = self.patience.unreadable_attempts if self.insist else 1
-            return self.number < most and self.patience.wait(self.number)
+            return self.patience.wait(self.number) if self.number < most else False
         if not isinstance(error, Retry) or self.number >= self.patience.attempts:
             return False
         if error.asked is not None and error.asked > self.patience.longest:
             return False
         return self.patience.wait(self.number, error.asked)
+
+
+def _reason(error: Exception) -> str:
+    """Why a request is sent again, in a word for counters."""
+    if isinstance(error, UnreadableAnswer):
+        return "unreadable"
+    if isinstance(error, Retry) and isinstance(error.error, RateLimited):
+        return "rate_limited"
+    return "no_answer" if isinstance(error.__cause__, httpx.RequestError) else "server_error"

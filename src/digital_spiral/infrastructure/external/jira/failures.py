@@ -23,6 +23,7 @@ from digital_spiral.domain.errors import (
     Unauthorized,
     Unavailable,
 )
+from digital_spiral.domain.services.redaction import Redaction
 from digital_spiral.infrastructure.external.jira.http import httpx
 from digital_spiral.infrastructure.external.jira.wire import ErrorBody
 
@@ -101,8 +102,15 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
             waiting += cause.exceptions
 
 
-def answer_failure(response: httpx.Response, operation: str) -> Retry | SpiralError:
-    """The meaning of an answer that is not a success; ``operation`` names what was asked, as ``GET /path``."""
+def answer_failure(response: httpx.Response, operation: str, redaction: Redaction | None = None) -> Retry | SpiralError:
+    """The meaning of an answer that is not a success.
+
+    Args:
+        response: The answer.
+        operation: What was asked, as ``GET /path``.
+        redaction: Hides in the server's words what must not get into messages, such as credentials that it repeats.
+    """
+    words = (redaction or Redaction()).text(_words(response))
     host = response.url.netloc.decode("ascii")
     status = response.status_code
     if status == httpx.codes.TOO_MANY_REQUESTS:
@@ -113,15 +121,15 @@ def answer_failure(response: httpx.Response, operation: str) -> Retry | SpiralEr
         )
     if status >= httpx.codes.INTERNAL_SERVER_ERROR or status == httpx.codes.REQUEST_TIMEOUT:
         error = Unavailable(
-            f"Jira at {host} answers {operation} with error {status}{_words(response)}. "
+            f"Jira at {host} answers {operation} with error {status}{words}. "
             "Check https://status.atlassian.com, or try again later."
         )
         return Retry(error, asked=requested_wait(response.headers))
-    return _refusal(response, operation)
+    return _refusal(response, operation, words)
 
 
-def _refusal(response: httpx.Response, operation: str) -> SpiralError:
-    host, status, words = response.url.netloc.decode("ascii"), response.status_code, _words(response)
+def _refusal(response: httpx.Response, operation: str, words: str) -> SpiralError:
+    host, status = response.url.netloc.decode("ascii"), response.status_code
     if status == httpx.codes.UNAUTHORIZED:
         captcha = " Jira wants a CAPTCHA first: log in with a browser." if _denied(response) else ""
         return Unauthorized(

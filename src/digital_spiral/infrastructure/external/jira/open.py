@@ -15,6 +15,7 @@ from digital_spiral.infrastructure.external.jira.failures import IMPATIENT, Pati
 from digital_spiral.infrastructure.external.jira.gateway import JiraGateway
 from digital_spiral.infrastructure.external.jira.http import httpx
 from digital_spiral.infrastructure.external.jira.raw import HashEmail, RawRules
+from digital_spiral.infrastructure.external.jira.watch import Watch
 
 DEFAULT_CONCURRENCY = 4
 """Requests at the same time; Atlassian's rate-limiting page advises 5 to 10 at most."""
@@ -28,6 +29,7 @@ def jira_opener(
     patience: Patience | None = None,
     timeouts: Timeouts | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    watch: Watch | None = None,
 ) -> OpenJira:
     """How to open a stored instance.
 
@@ -38,6 +40,7 @@ def jira_opener(
         patience: How often and how long to retry.
         timeouts: Time-outs of one request.
         transport: Replaces the network, for tests.
+        watch: Is told of each request.
     """
     budgets: WeakValueDictionary[UUID, Budget] = WeakValueDictionary()
 
@@ -49,7 +52,7 @@ def jira_opener(
         budget = budgets.get(instance.id)
         if budget is None:
             budget = budgets[instance.id] = Budget(concurrency)
-        client = _client(instance.base_url, credentials, budget, patience, timeouts, transport)
+        client = _client(instance.base_url, credentials, budget, patience, timeouts, transport, watch)
         async with client:
             yield JiraGateway(client, RawRules(hash_email))
 
@@ -61,6 +64,7 @@ def jira_prober(
     hash_email: HashEmail,
     timeouts: Timeouts | None = None,
     transport: httpx.AsyncBaseTransport | None = None,
+    watch: Watch | None = None,
 ) -> ProbeJira:
     """How to open a site with credentials that are not stored yet; gives up early, for somebody waits.
 
@@ -68,11 +72,12 @@ def jira_prober(
         hash_email: Makes the keyed hash that is kept of an e-mail address.
         timeouts: Time-outs of one request.
         transport: Replaces the network, for tests.
+        watch: Is told of each request.
     """
 
     @asynccontextmanager
     async def opened(base_url: str, credentials: Credentials) -> AsyncIterator[Jira]:
-        client = _client(base_url, credentials, Budget(1), IMPATIENT, timeouts, transport)
+        client = _client(base_url, credentials, Budget(1), IMPATIENT, timeouts, transport, watch)
         async with client:
             yield JiraGateway(client, RawRules(hash_email))
 
@@ -86,10 +91,11 @@ def _client(
     patience: Patience | None,
     timeouts: Timeouts | None,
     transport: httpx.AsyncBaseTransport | None,
+    watch: Watch | None,
 ) -> JiraClient:
     try:
         return JiraClient(
-            base_url, credentials, budget=budget, patience=patience, timeouts=timeouts, transport=transport
+            base_url, credentials, budget=budget, patience=patience, timeouts=timeouts, transport=transport, watch=watch
         )
     except httpx.InvalidURL as error:
         raise Invalid(f"{base_url} is not an address: {error}") from error
