@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import signal
 import socket
 from collections.abc import Callable, Iterator
 from importlib.metadata import version
@@ -12,9 +11,10 @@ import uvicorn
 import uvloop
 
 from digital_spiral.bootstrap import telemetry
+from digital_spiral.bootstrap.listening import listen, url_of
+from digital_spiral.bootstrap.processes import GRACE_SECONDS, STOP_SIGNALS, run_processes
 from digital_spiral.bootstrap.readiness import build_readiness
 from digital_spiral.bootstrap.services import build_services, check_database
-from digital_spiral.domain.errors import Unavailable
 from digital_spiral.infrastructure.config.settings import Settings
 from digital_spiral.infrastructure.embedded.servers import Servers, ensure_servers
 from digital_spiral.interfaces.rest.app import build_api
@@ -22,12 +22,6 @@ from digital_spiral.interfaces.rest.operations import Operations
 
 if TYPE_CHECKING:
     from digital_spiral.infrastructure.observability.metrics import Metrics
-
-GRACE_SECONDS = 10
-"""Time that requests in progress get to end when the process is told to stop."""
-BACKLOG = 2048
-"""Connections that wait to be accepted, at most."""
-STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
 class Server(uvicorn.Server):
@@ -55,13 +49,13 @@ class Server(uvicorn.Server):
                 loop.remove_signal_handler(number)
 
 
-def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]) -> None:
+def serve(settings: Settings, address: tuple[str, int], processes: int, ready: Callable[[str], None]) -> None:
     """Serve the API until SIGTERM or SIGINT.
 
     Args:
         settings: The settings.
-        host: Address to listen on.
-        port: Port to listen on; 0 takes a free one.
+        address: Host and port to listen on; port 0 takes a free one.
+        processes: How many answer requests; from two on this one only watches them.
         ready: Called with the API's address as soon as it accepts requests.
 
     Raises:
@@ -70,9 +64,20 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[str], None]
     """
     telemetry.begin_log(settings, "api")
     servers = ensure_servers(settings)
-    with _listen(host, port) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(check_database(servers))
-        runner.run(_serve(settings, servers, listener, lambda: ready(_address(host, listener))))
+    asyncio.run(check_database(servers))
+    listeners = listen(*address, processes)
+
+    def work(listener: socket.socket, is_ready: Callable[[], None]) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, servers, listener, is_ready))
+
+    def all_ready() -> None:
+        ready(url_of(address[0], listeners[0]))
+
+    if processes == 1:
+        work(listeners[0], all_ready)
+    else:
+        run_processes(listeners, work, all_ready)
 
 
 async def _serve(settings: Settings, servers: Servers, listener: socket.socket, ready: Callable[[], None]) -> None:
@@ -107,20 +112,3 @@ def _operations(settings: Settings, servers: Servers, metrics: "Metrics") -> Ope
         metrics_token=settings.metrics_token.get_secret_value() if settings.metrics_token else None,
         observe_request=metrics.api_request,
     )
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Listen on an address; requests wait until they are accepted."""
-    try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0][0]
-        return socket.create_server((host, port), family=family, backlog=BACKLOG)
-    except OSError as error:
-        raise Unavailable(
-            f"The API cannot listen on {host}, port {port}: {error.strerror}. Choose another with --host and --port, "
-            "DIGITAL_SPIRAL_API_HOST and DIGITAL_SPIRAL_API_PORT; port 0 takes a free one."
-        ) from error
-
-
-def _address(host: str, listener: socket.socket) -> str:
-    shown = f"[{host}]" if listener.family is socket.AF_INET6 else host
-    return f"http://{shown}:{listener.getsockname()[1]}"

@@ -64,7 +64,7 @@ def open_runtime(home: Path | None) -> Runtime:
         revision=lambda: revision(settings),
         work=lambda concurrency: work(settings, concurrency),
         beat=lambda: beat(settings),
-        serve=lambda host, port, ready: serve_api(settings, host, port, ready),
+        serve=lambda host, port, processes, ready: serve_api(settings, host, port, processes, ready),
         diagnose=lambda: diagnose(settings),
         begin_log=lambda service: begin_log(settings, service),
         clear_metrics=lambda: clear_metric_files(metrics_folder(settings)),
@@ -202,12 +202,15 @@ def work(settings: Settings, concurrency: int | None) -> int:
     return run_worker(create_celery(servers.broker_url), build, concurrency or settings.worker_concurrency)
 
 
-def serve_api(settings: Settings, host: str | None, port: int | None, ready: Callable[[str], None]) -> None:
+def serve_api(
+    settings: Settings, host: str | None, port: int | None, processes: int | None, ready: Callable[[str], None]
+) -> None:
     """Serve the API until told to stop."""
     # The web framework takes half a second to import, and only this command needs it.
     from digital_spiral.bootstrap.rest import serve
 
-    serve(settings, host or settings.api_host, settings.api_port if port is None else port, ready)
+    address = (host or settings.api_host, settings.api_port if port is None else port)
+    serve(settings, address, processes or settings.api_processes, ready)
 
 
 def beat(settings: Settings) -> None:

@@ -86,7 +86,7 @@ def program(tmp_path: Path) -> Program:
         revision=lambda: Revision(current="0001", head="0002"),
         work=work,
         beat=lambda: calls.made.append("beat"),
-        serve=lambda host, port, ready: calls.made.append(("serve", host, port)),
+        serve=lambda host, port, processes, ready: calls.made.append(("serve", host, port)),
         diagnose=healthy,
         begin_log=lambda service: True,
         clear_metrics=lambda: True,
@@ -206,10 +206,11 @@ def test_worker_and_beat_run_what_they_are_told(program: Program) -> None:
 
 
 def test_api_listens_where_it_is_told_and_says_when_it_is_ready(program: Program) -> None:
-    def serve(host: str | None, port: int | None, ready: Callable[[str], None]) -> None:
+    def serve(host: str | None, port: int | None, processes: int | None, ready: Callable[[str], None]) -> None:
+        assert processes == 3
         ready(f"http://{host}:{port}")
 
-    result = program.run("api", "--host", "127.0.0.1", "--port", "8081", "--json", serve=serve)
+    result = program.run("api", "--host", "127.0.0.1", "--port", "8081", "--processes", "3", "--json", serve=serve)
     assert result.stdout.splitlines() == ["digital-spiral api ready: http://127.0.0.1:8081", '{"stopped":"api"}']
     program.run("api", "--port", "0")
     assert program.calls.made == [("serve", None, 0)]

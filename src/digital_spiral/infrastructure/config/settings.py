@@ -76,6 +76,7 @@ class Settings(BaseSettings):
     )
     api_host: str = Field(default="127.0.0.1", description="Address that the API listens on.")
     api_port: int = Field(default=8080, ge=0, le=65535, description="Port that the API listens on. 0: a free one.")
+    api_processes: Concurrency = Field(default=2, description="Processes that answer requests to the API.")
     metrics_token: SecretStr | None = Field(
         default=None, description="Bearer token that reading the API's /metrics takes. Unset: anybody may read it."
     )

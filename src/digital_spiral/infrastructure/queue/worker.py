@@ -1,10 +1,8 @@
 """The two long-running processes of the queue: a worker, and beat, which asks for the sweep."""
 
-import ctypes
 import logging
 import os
 import signal
-import sys
 import warnings
 
 from billiard.util import get_logger as get_pool_logger
@@ -12,11 +10,10 @@ from celery import Celery, signals
 from celery.platforms import SecurityWarning
 from celery.worker import state
 
+from digital_spiral.infrastructure.orphans import die_with
 from digital_spiral.infrastructure.queue.message import bind_ids_of_messages
 from digital_spiral.infrastructure.queue.tasks import register_tasks
 from digital_spiral.infrastructure.queue.worker_process import Build, WorkerProcess
-
-PR_SET_PDEATHSIG = 1  # prctl(2)
 
 
 def run_worker(app: Celery, build: Build, concurrency: int) -> int:
@@ -36,7 +33,7 @@ def run_worker(app: Celery, build: Build, concurrency: int) -> int:
     main_process = os.getpid()
 
     def start(**_: object) -> None:
-        _die_with(main_process)
+        die_with(main_process)
         process.start()
 
     def stop(**_: object) -> None:
@@ -73,17 +70,6 @@ def _quiet(**_: object) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     # It keeps to itself by default, and a process of the pool that dies would print its traceback.
     get_pool_logger().propagate = True
-
-
-def _die_with(parent: int) -> None:
-    """Have the kernel kill this process when its parent dies.
-
-    Left alone it would work on with nobody to stop it, for as long as its run takes; the run is resumed elsewhere.
-    """
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(os.EX_SOFTWARE)
 
 
 def _stop_at_once(**_: object) -> None:

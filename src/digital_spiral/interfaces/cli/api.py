@@ -23,6 +23,10 @@ def api(
             "--port", min=0, max=65535, help="Port to listen on; 0 takes a free one. Default: DIGITAL_SPIRAL_API_PORT."
         ),
     ] = None,
+    processes: Annotated[
+        int | None,
+        typer.Option("--processes", min=1, max=64, help="Processes. Default: DIGITAL_SPIRAL_API_PROCESSES."),
+    ] = None,
     home: Home = None,
     as_json: Json = False,
 ) -> None:
@@ -32,7 +36,7 @@ def api(
     """
     output = Output(as_json=as_json)
     runtime = context_of(ctx).runtime(home)
-    runtime.serve(host, port, lambda address: typer.echo(f"{READY}{address}"))
+    runtime.serve(host, port, processes, lambda address: typer.echo(f"{READY}{address}"))
     output.answer({"stopped": "api"})
 
 

@@ -83,8 +83,8 @@ class Runtime:
         work: Run a worker with so many processes (None: as configured) until it is told to stop; returns its exit
             status.
         beat: Ask for the sweep for abandoned runs until told to stop.
-        serve: Serve the API on a host and port (None: as configured) until told to stop; the function that is passed
-            is called with its address as soon as it accepts requests.
+        serve: Serve the API on a host and port, in so many processes (None: as configured), until told to stop; the
+            function that is passed is called with its address as soon as it accepts requests.
         diagnose: Look at everything a working installation needs.
         begin_log: Write this process's log entries as the long-running commands do, under the name of a service;
             returns whether entries are JSON objects.
@@ -104,7 +104,7 @@ class Runtime:
     revision: Callable[[], Revision]
     work: Callable[[int | None], int]
     beat: Callable[[], None]
-    serve: Callable[[str | None, int | None, Callable[[str], None]], None]
+    serve: Callable[[str | None, int | None, int | None, Callable[[str], None]], None]
     diagnose: Callable[[], Coroutine[object, object, list[Check]]]
     begin_log: Callable[[str], bool]
     clear_metrics: Callable[[], bool]

@@ -101,16 +101,16 @@ class IssueReadsRepository:
         with translating_errors():
             names = await read_names(await self._driver(), self._tenant_id, rows)
 
-        async def hanging(sql: str, view: Callable[[asyncpg.Record], Item]) -> list[Item]:
-            return [view(row) for row in await self._fetch(sql, instance_id, issue_id)]
+        async def hanging(flag: str, sql: str, view: Callable[[asyncpg.Record], Item]) -> list[Item]:
+            return [view(row) for row in await self._fetch(sql, instance_id, issue_id)] if rows[0][flag] else []
 
         return issue_rows.detail(
             rows[0],
             names,
-            custom_fields=await hanging(issue_rows.CUSTOM_FIELDS, issue_rows.custom_field_value),
-            sprints=await hanging(issue_rows.SPRINTS, issue_rows.sprint),
-            links=await hanging(issue_rows.LINKS, issue_rows.link),
-            attachments=await hanging(issue_rows.ATTACHMENTS, issue_rows.attachment),
+            custom_fields=await hanging("has_custom_fields", issue_rows.CUSTOM_FIELDS, issue_rows.custom_field_value),
+            sprints=await hanging("has_sprints", issue_rows.SPRINTS, issue_rows.sprint),
+            links=await hanging("has_links", issue_rows.LINKS, issue_rows.link),
+            attachments=await hanging("has_attachments", issue_rows.ATTACHMENTS, issue_rows.attachment),
             comments=await self.comments(instance_id, issue_id, excerpt, None) if rows[0]["comments"] else [],
             worklogs=await self.worklogs(instance_id, issue_id, excerpt, None) if rows[0]["worklogs"] else [],
         )

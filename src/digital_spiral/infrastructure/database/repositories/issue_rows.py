@@ -60,9 +60,23 @@ def _count(table: str) -> str:
     )
 
 
+def _any(name: str, *conditions: str) -> str:
+    held = [f"EXISTS (SELECT FROM {condition} AND tenant_id = $1 AND instance_id = $2)" for condition in conditions]
+    return f"({' OR '.join(held)}) AS {name}"
+
+
+# What is not there need not be asked for: a round trip costs more than looking into an index.
+_HAS = ", ".join(
+    (
+        _any("has_custom_fields", "issue_field_values WHERE issue_id = $3 AND field_id <> 'labels'"),
+        _any("has_sprints", "issue_sprints WHERE issue_id = $3"),
+        _any("has_links", "issue_links WHERE source_id = $3", "issue_links WHERE target_id = $3"),
+        _any("has_attachments", "attachments WHERE issue_id = $3"),
+    )
+)
 DETAIL = (
     f"SELECT {SUMMARY_COLUMNS}, i.description::text AS description, i.description_text, {_count('comments')}, "
-    f"{_count('worklogs')} FROM issues i "
+    f"{_count('worklogs')}, {_HAS} FROM issues i "
     "WHERE i.tenant_id = $1 AND i.instance_id = $2 AND i.jira_id = $3 AND i.gone_at IS NULL"
 )
 PROJECTS = (
