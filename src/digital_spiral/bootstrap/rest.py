@@ -17,6 +17,7 @@ from digital_spiral.bootstrap.readiness import build_readiness
 from digital_spiral.bootstrap.services import build_services, check_database
 from digital_spiral.infrastructure.config.settings import Settings
 from digital_spiral.infrastructure.embedded.servers import Servers, ensure_servers
+from digital_spiral.infrastructure.garbage import collect_seldom
 from digital_spiral.interfaces.rest.app import build_api
 from digital_spiral.interfaces.rest.operations import Operations
 
@@ -85,6 +86,7 @@ async def _serve(settings: Settings, servers: Servers, listener: socket.socket, 
     tracing = telemetry.open_tracing(settings, "api")
     services = build_services(settings, servers, metrics, tracing)
     api = build_api(services, _operations(settings, servers, metrics))
+    collect_seldom()  # what has been made by now stays, and looking through it would hold up requests
     config = uvicorn.Config(
         tracing.wrap_asgi(api) if tracing else api,
         http="httptools",
