@@ -39,7 +39,7 @@ demo: $(READY) ## Copy a whole Jira site into PostgreSQL and prove the copy righ
 
 test: $(READY) ## Run all tests with coverage; TEST_ARGS="tests/unit -k jql" runs some, without it
 ifeq ($(strip $(TEST_ARGS)),)
-	@$(BIN)/pytest -n 2 --cov --cov-report=json:.cache/coverage.json
+	@$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=json:.cache/coverage.json
 	@$(BIN)/python scripts/check_coverage.py .cache/coverage.json
 else
 	@$(BIN)/pytest $(TEST_ARGS)
