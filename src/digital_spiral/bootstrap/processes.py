@@ -13,6 +13,7 @@ from multiprocessing.context import ForkProcess
 
 from digital_spiral.domain.errors import SpiralError, Unavailable
 from digital_spiral.infrastructure.orphans import die_with
+from digital_spiral.interfaces.cli.supervisor import Restarts
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +22,6 @@ GRACE_SECONDS = 10
 STOP_SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 _LAST_SECONDS = 0.5
-_FIRST_PAUSE_SECONDS = 0.2
-_LONGEST_PAUSE_SECONDS = 10.0
-_SETTLED_SECONDS = 10.0
-"""The pause is short again for what has run for so long."""
 
 _fork = multiprocessing.get_context("fork")
 
@@ -38,7 +35,7 @@ class _Worker:
     def __init__(self, work: Work, listener: socket.socket) -> None:
         self._work = work
         self._listener = listener
-        self._quick = 0
+        self._restarts = Restarts()
         self.begun_at = 0.0
 
     def start(self) -> None:
@@ -62,11 +59,8 @@ class _Worker:
 
     def pause(self) -> float:
         """Seconds to wait before the next start of a process that has just ended."""
-        if time.monotonic() - self.begun_at >= _SETTLED_SECONDS:
-            self._quick = 0
-        seconds = min(_FIRST_PAUSE_SECONDS * 2.0**self._quick, _LONGEST_PAUSE_SECONDS)
-        self._quick = min(self._quick + 1, 10)
-        return seconds
+        # As of a death by a signal, after which it is always tried again: it could start once.
+        return self._restarts.pause_after(-signal.SIGKILL, time.monotonic() - self.begun_at) or 0.0
 
 
 def run_processes(listeners: Sequence[socket.socket], work: Work, ready: Callable[[], None]) -> None:
